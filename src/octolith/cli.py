@@ -1,0 +1,34 @@
+"""The command line: what people do outside the workflow."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from octolith import __version__
+from octolith.errors import OctolithError
+
+app = typer.Typer(
+    name="octolith",
+    help="Finer, truer 3D rocks from coarse micro-CT and 2D microscopy.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    if version:
+        typer.echo(f"octolith {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; an `OctolithError` is one line on stderr and exit status 1."""
+    try:
+        app()
+    except OctolithError as error:
+        print(f"octolith: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,80 @@
+"""What every branch of the configuration shares: strictness, and errors a person can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from octolith.errors import InputError
+
+
+class Settings(BaseModel):
+    """A branch of the configuration: immutable, and a key that does not exist is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any], where: str) -> Self:
+        """Validate ``values`` and say what is wrong in the user's terms.
+
+        Raises
+        ------
+        InputError : names ``where`` and the field, what was found, and, for a misspelt key, the
+            nearest one that exists.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise explain(error, cls, where) from None
+
+
+def explain(error: ValidationError, model: type[BaseModel], where: str) -> InputError:
+    """The first of pydantic's complaints as an `InputError` (one at a time is what one mends)."""
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    field = f"{where}: {'.'.join(path)}" if path else where
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(model, path[:-1])
+        near = difflib.get_close_matches(path[-1], known, 1)
+        mend = f"Did you mean {near[0]!r}?" if near else ""
+        return InputError(field, "a key that does not exist", f"one of {sorted(known)}", mend)
+    if first["type"] == "missing":
+        return InputError(field, "nothing", "a value", "Add this key.")
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return InputError(f"{field}: {cause.where}" if path else f"{where}: {cause.where}",
+                          cause.found, cause.expected, cause.mend)  # fmt: skip
+    expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return InputError(field, repr(first["input"]), expected)
+
+
+def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The keys that the schema allows at ``path``, through dictionaries and optional branches."""
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+
+    def follow(node: Any, name: str) -> list[Any]:
+        options = [node, *node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]
+        found = []
+        for option in options:
+            option = definitions.get(option.get("$ref", "").rpartition("/")[2], option)  # noqa: PLW2901
+            if name in option.get("properties", {}):
+                found.append(option["properties"][name])
+            elif isinstance(option.get("additionalProperties"), dict):
+                found.append(option["additionalProperties"])
+            elif "items" in option:
+                found.append(option["items"])
+        return found
+
+    nodes = [schema]
+    for name in path:
+        nodes = [after for node in nodes for after in follow(node, name)]
+    keys: set[str] = set()
+    for node in nodes:
+        for option in [node, *node.get("anyOf", [])]:
+            target = definitions.get(option.get("$ref", "").rpartition("/")[2], option)
+            keys |= set(target.get("properties", {}))
+    return sorted(keys)

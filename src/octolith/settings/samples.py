@@ -1,0 +1,76 @@
+"""The sample sheet: one row a rock."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from octolith.errors import InputError
+from octolith.settings.base import Settings
+from octolith.settings.config import Config
+
+
+class Sample(Settings):
+    """A rock: its 3D image, its 2D images, and how to read them."""
+
+    sample: str = Field(description="Name: letters, digits, '.', '_' and '-'.")
+    lr: str = Field(description="The low-resolution 3D image: a file or a folder of slices.")
+    lr_voxel_um: float | None = Field(None, gt=0, description="Empty: as the file says.")
+    lr_segmentation: str = Field(description="A name under 'segmentations'.")
+    lr_reader: str = Field(
+        "", description="What the file does not say: 'shape=200x100x100 dtype=uint16 order=little'."
+    )
+    lr_crop: str = Field("", description="'z0:z1,y0:y1,x0:x1' in voxels; empty: all.")
+    hr: str = Field(description="The 2D images: paths or globs, separated by ';'.")
+    hr_voxel_um: float | None = Field(None, gt=0, description="Empty: as the files say.")
+    hr_segmentation: str
+    truth: str = Field("", description="Where it is known: the HR labels of the same volume.")
+    truth_segmentation: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.sample):
+            raise InputError(
+                "sample", repr(self.sample), "letters, digits, '.', '_' and '-'", "Rename it."
+            )
+        return self
+
+
+def read_samples(path: str | Path, config: Config) -> dict[str, Sample]:
+    """Read the sheet (tab-separated, '#' starts a comment) and check it against ``config``.
+
+    Raises
+    ------
+    InputError : unreadable sheet, unknown or missing column, a name used twice, an unknown
+        segmentation. The line is named.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise InputError(path, error.strerror, "a readable sample sheet") from None
+    numbered = [(n, ln) for n, ln in enumerate(lines, 1) if ln.strip() and not ln.startswith("#")]
+    if len(numbered) < 2:
+        raise InputError(path, "no samples", "a header and a row for each rock")
+    header, *rows = csv.reader([line for _, line in numbered], delimiter="\t")
+    samples: dict[str, Sample] = {}
+    for (number, _), row in zip(numbered[1:], rows, strict=True):
+        where = f"{path}, line {number}"
+        if len(row) > len(header):
+            raise InputError(where, f"{len(row)} cells", f"{len(header)}", "Separate by tabs.")
+        cells = {key: cell.strip() for key, cell in zip(header, row, strict=False)}
+        sample = Sample.read({k: v for k, v in cells.items() if v}, where)
+        if sample.sample in samples:
+            raise InputError(where, f"the sample {sample.sample!r} again", "each name once")
+        for field in ("lr_segmentation", "hr_segmentation", "truth_segmentation"):
+            name = getattr(sample, field)
+            if name not in config.segmentations and (name or field != "truth_segmentation"):
+                raise InputError(
+                    f"{where}: {field}", repr(name), f"one of {sorted(config.segmentations)}"
+                )
+        samples[sample.sample] = sample
+    return samples

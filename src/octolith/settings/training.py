@@ -1,0 +1,139 @@
+"""Settings of the networks and of their training; presets live in ``resources/presets``."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from octolith.errors import InputError
+from octolith.settings.base import Settings
+
+
+class GeneratorSettings(Settings):
+    """Architecture of the octree generator (paper 1, table A1)."""
+
+    widths: tuple[tuple[int, int], ...] = Field(
+        description="Channels of the two convolutions of each stage, coarse to fine. The last "
+        "pair serves any further stage."
+    )
+    noise: int = Field(1, ge=0, description="Noise channels beside the LR phases.")
+    context: bool = Field(
+        True,
+        description="Feed every stage the interpolated LR phases, which the octree otherwise "
+        "drops with the dense nodes, and start from them. The paper does not.",
+    )
+    first_kernel: Literal[3, 5] = Field(5, description="Kernel of the first dense convolution.")
+    norm_eps: float = Field(1e-4, gt=0, description="Epsilon of the normalisations.")
+
+
+class CriticSettings(Settings):
+    """Architecture of the 2D discriminator (paper 1, table C1)."""
+
+    widths: tuple[int, ...] = Field(
+        description="Channels of the layer that each stage adds, coarse to fine."
+    )
+    trunk: tuple[int, ...] = Field(
+        description="Channels of the layers under the first stage, top to bottom."
+    )
+
+
+class StageSettings(Settings):
+    """Everything that training one stage depends on, and nothing else."""
+
+    learning_rate: float = Field(1e-4, gt=0, description="Of the generator.")
+    critic_learning_rate: float | None = Field(None, description="None: the generator's.")
+    betas: tuple[float, float] = Field((0.5, 0.999), description="AdamW's.")
+    weight_decay: float = Field(0.05, ge=0)
+    adam_eps: float = Field(1e-4, gt=0)
+    epochs: int = Field(100, ge=1)
+    iterations: int = Field(100, ge=1, description="Generator updates an epoch.")
+    batch: int = Field(1, ge=1, description="LR cubes an update (on each rank).")
+    accumulate: int = Field(1, ge=1, description="Batches summed into one update.")
+    planes: int = Field(
+        128, ge=1, description="Slices drawn from a volume along each axis for an update."
+    )
+    lr_cube: int = Field(32, ge=4, description="Edge of the LR training cube, voxels.")
+    halo: bool = Field(
+        True,
+        description="Surround the cube with the LR voxels that inference would see. The paper "
+        "pads with zeros.",
+    )
+    fade_epochs: int = Field(20, ge=0, description="Epochs over which the new layer fades in.")
+    gradient_penalty: float = Field(10.0, ge=0)
+    voxel_weight: float = Field(1.0, ge=0, description="Weight of the voxel-wise loss.")
+    voxel_tolerance: float = Field(
+        0.0, ge=0, description="Voxel-wise loss below this is no loss (paper 4; there 0.005)."
+    )
+    voxel_form: Literal["nearest", "mean"] = Field(
+        "nearest",
+        description="How SR is brought to the LR grid: one voxel of each block (paper 1) or the "
+        "block's mean (paper 4's blur).",
+    )
+    tied_phases: tuple[str, ...] | None = Field(
+        None, description="Phases that LR ties down. None: the pore alone."
+    )
+    ema: float = Field(0.999, ge=0, lt=1, description="Moving average of the generator; 0: none.")
+    clip: float = Field(0.0, ge=0, description="Largest gradient norm; 0: no clipping.")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: bfloat16 where the hardware has it, else float32."
+    )
+    symmetries: bool = Field(True, description="Draw HR crops in all eight orientations.")
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    check_every: int = Field(2, ge=1, description="Epochs between looks at the descriptors.")
+
+
+class TrainSettings(Settings):
+    """A preset, what is changed in it for all stages, and what is changed for one."""
+
+    preset: str = "laptop"
+    generator: dict[str, Any] = Field({}, description="Changes to the preset's generator.")
+    critic: dict[str, Any] = Field({}, description="Changes to the preset's critic.")
+    all: dict[str, Any] = Field({}, description="Changes for every stage.")
+    stages: dict[int, dict[str, Any]] = Field({}, description="Changes for single stages.")
+    ranks: int = Field(1, ge=1, description="Processes (GPUs) that share a stage.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Fail at load, not at stage 4 on the second day."""
+        self.generator_settings()
+        self.critic_settings()
+        for stage in {1, *self.stages}:
+            self.stage(stage)
+        return self
+
+    def generator_settings(self) -> GeneratorSettings:
+        """The generator's architecture: preset and changes."""
+        values = preset(self.preset)["generator"] | self.generator
+        return GeneratorSettings.read(values, "train.generator")
+
+    def critic_settings(self) -> CriticSettings:
+        """The critic's architecture: preset and changes."""
+        return CriticSettings.read(preset(self.preset)["critic"] | self.critic, "train.critic")
+
+    def stage(self, stage: int) -> StageSettings:
+        """The settings of one stage: preset, its stage, changes for all, changes for this one."""
+        chosen = preset(self.preset)
+        values = (
+            chosen["all"]
+            | chosen.get("stages", {}).get(stage, {})
+            | self.all
+            | self.stages.get(stage, {})
+        )
+        return StageSettings.read(values, f"train.stages.{stage}")
+
+
+def presets() -> list[str]:
+    """The names of the presets that ship with the library."""
+    folder = files("octolith") / "resources" / "presets"
+    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith("yaml"))
+
+
+def preset(name: str) -> dict[str, Any]:
+    """A preset as a dictionary; InputError names those that exist."""
+    if name not in presets():
+        raise InputError("train.preset", repr(name), f"one of {presets()}")
+    text = (files("octolith") / "resources" / "presets" / f"{name}.yaml").read_text("utf-8")
+    return dict(yaml.safe_load(text))
