@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from octolith.files import atomic
 from octolith.phases import MIXED_COLOUR, Phases
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,

@@ -56,7 +56,11 @@ class DescribeSettings(Settings):
     patch_um: float | None = Field(None, gt=0, description="None: half the shortest image edge.")
     patches: int = Field(16, ge=1)
     max_lag_um: float | None = Field(None, gt=0, description="None: half the patch.")
-    descriptors: list[str] = ["volume_fraction", "interfacial_area", "two_point_correlation"]
+    descriptors: tuple[str, ...] = (
+        "volume_fraction",
+        "interfacial_area",
+        "two_point_correlation",
+    )
 
 
 class NetworkSettings(Settings):
@@ -70,4 +74,4 @@ class NetworkSettings(Settings):
 class ExportSettings(Settings):
     """What people open."""
 
-    formats: list[Literal["ome-zarr", "tiff", "raw", "vti"]] = ["tiff"]
+    formats: tuple[Literal["ome-zarr", "tiff", "raw", "vti"], ...] = ("tiff",)
