@@ -1,0 +1,1 @@
+"""Commands of the `octolith` command line, one module each."""
