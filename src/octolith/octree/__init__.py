@@ -1,0 +1,8 @@
+"""The octree engine: sorted levels, sparse convolutions on families, dense views and planes."""
+
+from octolith.octree.conv import conv3, node_table, upsample
+from octolith.octree.level import Level
+from octolith.octree.octree import Octree, build
+from octolith.octree.render import render
+
+__all__ = ["Level", "Octree", "build", "conv3", "node_table", "render", "upsample"]

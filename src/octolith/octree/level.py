@@ -1,0 +1,101 @@
+"""A level of the octree: a sorted, immutable set of equal cells.
+
+Stage s of the generator works at depth d = s - 1, whose cells are 2^d times finer than an LR
+voxel. Every level below the first consists of whole families: row 8p + c is child c of parent p.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from octolith.octree import morton
+
+# Child c of a cell lies at (z, y, x) = bits (2, 1, 0) of c.
+CHILDREN = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """Cells at one depth.
+
+    Attributes
+    ----------
+    keys : (n,) int64, sorted, unique Morton keys (`octolith.octree.morton`).
+    depth : the cells are 2^depth times finer than LR voxels.
+    batch : number of volumes that the keys' batch index runs over.
+    """
+
+    keys: Tensor
+    depth: int
+    batch: int
+
+    @classmethod
+    def grid(cls, shape: tuple[int, int, int], batch: int = 1, device: object = None) -> Level:
+        """All LR voxels of ``batch`` boxes of ``shape`` (z, y, x), at depth 0."""
+        axes = [torch.arange(n, device=device) for n in (batch, *shape)]  # type: ignore[call-overload]
+        b, z, y, x = (axis.reshape(-1) for axis in torch.meshgrid(*axes, indexing="ij"))
+        keys = morton.encode(torch.stack([z, y, x], -1), b)
+        return cls(keys.sort().values, 0, batch)
+
+    def __len__(self) -> int:
+        return self.keys.shape[0]
+
+    @cached_property
+    def coordinates(self) -> Tensor:
+        """(n, 3) int64: (z, y, x) of each cell, in cells of this depth."""
+        return morton.decode(self.keys)
+
+    @cached_property
+    def batch_index(self) -> Tensor:
+        """(n,) int64: the volume that each cell belongs to."""
+        return self.keys >> morton.BATCH_SHIFT
+
+    def select(self, mask: Tensor) -> Level:
+        """The cells where ``mask`` (n,) is true: pruning."""
+        return Level(self.keys[mask], self.depth, self.batch)
+
+    def children(self) -> Level:
+        """All children of all cells, one depth finer: 8n cells, family after family."""
+        cell = (self.keys & morton.CELL_MASK) << 3
+        family = torch.arange(CHILDREN, device=self.keys.device)
+        keys = (cell[:, None] | family) | (self.batch_index << morton.BATCH_SHIFT)[:, None]
+        return Level(keys.reshape(-1), self.depth + 1, self.batch)
+
+    def find(self, keys: Tensor) -> Tensor:
+        """Row of each key, or n where there is no such cell."""
+        n = len(self)
+        if n == 0:
+            return torch.zeros_like(keys)
+        row = torch.searchsorted(self.keys, keys).clamp_max_(n - 1)
+        return torch.where(self.keys[row] == keys, row, n)
+
+    def neighbours(self) -> Tensor:
+        """The 27 cells around each cell.
+
+        Returns
+        -------
+        (n, 27) int64: entry 9(dz+1) + 3(dy+1) + (dx+1) is the row of the cell at that offset, or
+        n where it is absent; entry 13 is the cell itself.
+        """
+        n = len(self)
+        table = torch.empty((n, 27), dtype=torch.int64, device=self.keys.device)
+        batch = self.batch_index
+        shifted = [
+            [morton.spread(axis + step) for step in (-1, 0, 1)]
+            for axis in self.coordinates.unbind(-1)
+        ]
+        inside = [
+            [(axis + step >= 0) & (axis + step <= morton.LARGEST) for step in (-1, 0, 1)]
+            for axis in self.coordinates.unbind(-1)
+        ]
+        base = batch << morton.BATCH_SHIFT
+        for k in range(27):
+            a, b, c = k // 9, k // 3 % 3, k % 3
+            keys = (shifted[0][a] << 2) | (shifted[1][b] << 1) | shifted[2][c] | base
+            there = inside[0][a] & inside[1][b] & inside[2][c]
+            table[:, k] = torch.where(there, self.find(keys), n)
+        return table
