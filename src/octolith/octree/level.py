@@ -65,6 +65,20 @@ class Level:
         keys = (cell[:, None] | family) | (self.batch_index << morton.BATCH_SHIFT)[:, None]
         return Level(keys.reshape(-1), self.depth + 1, self.batch)
 
+    def crop(self, low: tuple[int, int, int], rows: Tensor) -> tuple[Level, Tensor]:
+        """The cells ``rows`` (mask or indices), with ``low`` (in cells) as the new origin.
+
+        ``low`` must be even below depth 0, so that families stay families.
+
+        Returns
+        -------
+        The moved level, and for each of its cells the row in this one.
+        """
+        rows = torch.arange(len(self), device=self.keys.device)[rows]
+        moved = self.coordinates[rows] - torch.tensor(low, device=self.keys.device)
+        keys, order = morton.encode(moved, self.batch_index[rows]).sort()
+        return Level(keys, self.depth, self.batch), rows[order]
+
     def find(self, keys: Tensor) -> Tensor:
         """Row of each key, or n where there is no such cell."""
         n = len(self)

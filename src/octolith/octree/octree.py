@@ -81,13 +81,14 @@ def build(labels: Tensor, depth: int, phases: int) -> Octree:
     pyramid = [labels]
     for _ in range(depth):
         fine = pyramid[0]
-        b, z, y, x = fine.shape
-        cells = fine.reshape(b, z // 2, 2, y // 2, 2, x // 2, 2)
+        _, depth_, rows, columns = fine.shape
+        cells = fine.reshape(batch, depth_ // 2, 2, rows // 2, 2, columns // 2, 2)
         low, high = cells.amin((2, 4, 6)), cells.amax((2, 4, 6))
         pyramid.insert(0, torch.where(low == high, low, phases).to(torch.uint8))
     coarse = tuple(edge >> depth for edge in edges)
     level = Level.grid((coarse[0], coarse[1], coarse[2]), batch, labels.device)
-    levels, classes = [], []
+    levels: list[Level] = []
+    classes: list[Tensor] = []
     for d, dense in enumerate(pyramid):
         if d > 0:
             level = level.select(classes[-1] == phases).children()

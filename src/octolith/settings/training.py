@@ -26,6 +26,11 @@ class GeneratorSettings(Settings):
         "drops with the dense nodes, and start from them. The paper does not.",
     )
     first_kernel: Literal[3, 5] = Field(5, description="Kernel of the first dense convolution.")
+    norm: Literal["channel", "batch"] = Field(
+        "channel",
+        description="channel: per node, the same in training and inference (Karras et al.). "
+        "batch: instance and batch norm, as in paper 1.",
+    )
     norm_eps: float = Field(1e-4, gt=0, description="Epsilon of the normalisations.")
 
 
@@ -36,8 +41,10 @@ class CriticSettings(Settings):
         description="Channels of the layer that each stage adds, coarse to fine."
     )
     trunk: tuple[int, ...] = Field(
-        description="Channels of the layers under the first stage, top to bottom."
+        description="Channels of the stride-2 layers under the first stage, top to bottom; the "
+        "head covers what is left of the LR cube's face after them."
     )
+    slope: float = Field(0.0, ge=0, lt=1, description="Of the leaky ReLU; 0: ReLU (paper 1).")
 
 
 class StageSettings(Settings):

@@ -1,0 +1,54 @@
+"""What the LR image says at any point of the finer grids: its phases, smoothly interpolated.
+
+The octree drops dense nodes, and with them their phases: a mixed node no longer knows what its
+memorised neighbours are. The interpolated LR phases give that back to every stage, and are where
+an untrained generator starts.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from octolith.octree import Level
+
+
+def interpolate(labels: Tensor, level: Level, phases: int) -> Tensor:
+    """Fractions of the phases around each node, by the quadratic B-spline over LR voxels.
+
+    The spline (de Boor 1978) spreads each voxel over the three nearest per axis, so that a node at
+    the centre of a voxel still sees its neighbours. Voxels outside the image count as their
+    nearest neighbour within; voxels outside the rock (255) count as nothing.
+
+    Parameters
+    ----------
+    labels : (batch, z, y, x) uint8, the LR voxels that the level's nodes lie in.
+    level : nodes at any depth.
+    phases : K.
+
+    Returns
+    -------
+    (n, K) float32, non-negative, at most 1 in sum.
+    """
+    cell = level.coordinates >> level.depth
+    within = level.coordinates & ((1 << level.depth) - 1)
+    offset = (within.float() + 0.5) / (1 << level.depth) - 0.5  # from the voxel's centre
+    weights = torch.stack(
+        [(0.5 - offset) ** 2 / 2, 0.75 - offset**2, (0.5 + offset) ** 2 / 2]
+    )  # (3, n, 3)
+    _, depth, height, width = labels.shape
+    edges = torch.tensor([depth, height, width], device=labels.device)
+    steps = torch.arange(-1, 2, device=labels.device)[:, None, None]
+    at = torch.minimum((cell + steps).clamp_min(0), edges - 1)  # (3, n, 3)
+    flat = labels.reshape(-1)
+    row = level.batch_index * depth
+    fractions = torch.zeros(len(level), phases, device=labels.device)
+    codes = torch.arange(phases, device=labels.device, dtype=labels.dtype)
+    for a in range(3):
+        for b in range(3):
+            plane = ((row + at[a, :, 0]) * height + at[b, :, 1]) * width
+            weight = weights[a, :, 0] * weights[b, :, 1]
+            for c in range(3):
+                seen = flat[plane + at[c, :, 2]][:, None] == codes
+                fractions += seen * (weight * weights[c, :, 2])[:, None]
+    return fractions

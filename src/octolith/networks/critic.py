@@ -1,0 +1,87 @@
+"""The 2D discriminator (paper 1, table C1): a layer more for every stage, faded in."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from octolith.errors import InputError
+from octolith.settings.training import CriticSettings
+
+
+class Critic(nn.Module):
+    """Scores planes of K+1 classes; higher is more real.
+
+    Parameters
+    ----------
+    settings : widths.
+    classes : K+1.
+    stages : S of the finished generator; stage s looks at planes of edge ``face``·2^(s-1).
+    face : edge of the LR training cube, voxels.
+
+    Raises
+    ------
+    InputError : the trunk halves the face to nothing.
+    """
+
+    def __init__(self, settings: CriticSettings, classes: int, stages: int, face: int) -> None:
+        super().__init__()
+        self.slope, self.final = settings.slope, stages
+        widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
+        halvings = len(settings.trunk) + 1
+        left = face >> halvings
+        if left << halvings != face or left < 1:
+            raise InputError(
+                "train.critic.trunk", f"{len(settings.trunk)} layers on a face of {face}",
+                f"a face that is a multiple of {1 << halvings}", "Change lr_cube or trunk.",
+            )  # fmt: skip
+        # Stage s's layer takes what stage s+1's gives; the last takes the one-hot planes.
+        inputs = [*widths[1:], classes]
+        self.layers = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in zip(inputs, widths, strict=True)
+        )
+        self.from_classes = nn.ModuleList(nn.Conv2d(classes, i, 1) for i in inputs[:-1])
+        trunk = [widths[0], *settings.trunk]
+        self.trunk = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(trunk)
+        )
+        self.head = nn.Conv2d(trunk[-1], trunk[-1], left)
+        self.score = nn.Linear(trunk[-1], 1)
+
+    def forward(self, planes: Tensor, stage: int, alpha: float = 1.0) -> Tensor:
+        """Score planes.
+
+        Parameters
+        ----------
+        planes : (p, K+1, h, w).
+        stage : the stage in training.
+        alpha : weight of the newest layer; below 1 the halved planes still enter beside it.
+
+        Returns
+        -------
+        (p,) scores.
+        """
+        x = self._activate(self.layers[stage - 1](self._enter(planes, stage)))
+        if alpha < 1.0 and stage > 1:
+            before = self._enter(functional.avg_pool2d(planes, 2), stage - 1)
+            x = torch.lerp(before, x, alpha)
+        for layer in [*reversed(self.layers[: stage - 1]), *self.trunk, self.head]:
+            x = self._activate(layer(x))
+        score: Tensor = self.score(x.flatten(1)).squeeze(-1)
+        return score
+
+    def _enter(self, planes: Tensor, stage: int) -> Tensor:
+        """Stage's from-one-hot layer; the last stage has none and takes the planes as they are."""
+        return planes if stage == self.final else self.from_classes[stage - 1](planes)
+
+    def _activate(self, x: Tensor) -> Tensor:
+        return functional.leaky_relu(x, self.slope)
+
+    def trained_at(self, stage: int) -> nn.ModuleList:
+        """The layers that a stage uses (and trains)."""
+        used: list[nn.Module] = [*self.layers[:stage], *self.trunk, self.head, self.score]
+        used += [self.from_classes[s - 1] for s in (stage - 1, stage) if 0 < s < self.final]
+        return nn.ModuleList(used)

@@ -1,0 +1,323 @@
+"""The octree generator (paper 1, table A1, appendix D): grow, classify, prune, subdivide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from octolith import octree
+from octolith.networks.context import interpolate
+from octolith.networks.noise import coordinate_noise
+from octolith.octree import Level, Octree
+from octolith.settings.training import GeneratorSettings
+
+Box = tuple[tuple[int, int, int], tuple[int, int, int]]
+# Two 3×3×3 convolutions a stage; before the first stage's classifier, the first kernel and two.
+STAGE_RADIUS = 2
+
+
+@dataclass(frozen=True)
+class Block:
+    """LR voxels to grow, with the halo that their growth depends on.
+
+    Attributes
+    ----------
+    labels : (batch, z, y, x) uint8 phase codes; 255 is outside the rock.
+    origin : (batch, 3) int64, global (z, y, x) of each first voxel: noise is keyed to it.
+    core : (low, high) in voxels of the block: what must come out right.
+    seed : of the noise.
+    """
+
+    labels: Tensor
+    origin: Tensor
+    core: Box
+    seed: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(z, y, x) edges in LR voxels, halo included."""
+        _, z, y, x = self.labels.shape
+        return z, y, x
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What the generator made of a block's core.
+
+    Attributes
+    ----------
+    octree : of the core alone, in the core's own coordinates.
+    logits : (n, K+1) of the finest level's nodes.
+    """
+
+    octree: Octree
+    logits: Tensor
+
+    @property
+    def probabilities(self) -> Tensor:
+        """(n, K+1) softmax of the logits, in float32."""
+        return self.logits.float().softmax(-1)
+
+
+def needed(core: Box, depth: int) -> list[Box]:
+    """The cells of each depth whose features the core at ``depth`` depends on.
+
+    A node outside the box of its depth is dropped before it is subdivided: no core voxel sees it.
+    """
+    low, high = ([c << depth for c in corner] for corner in core)
+    boxes = [(low, high)]
+    for _ in range(depth):
+        low = [(c - STAGE_RADIUS) >> 1 for c in low]
+        high = [-((-c - STAGE_RADIUS) >> 1) for c in high]
+        boxes.insert(0, (low, high))
+    return [(_triple(a), _triple(b)) for a, b in boxes]
+
+
+def halo(settings: GeneratorSettings, depth: int) -> int:
+    """LR voxels around a core that its growth to ``depth`` depends on."""
+    (low, _, _), _ = needed(((0, 0, 0), (1, 1, 1)), depth)[0]
+    return -low + settings.first_kernel // 2 + 2
+
+
+def _triple(values: list[int]) -> tuple[int, int, int]:
+    z, y, x = values
+    return z, y, x
+
+
+def inside(level: Level, box: Box) -> Tensor:
+    """(n,) which nodes lie in ``box``, given in cells of the level's depth."""
+    low, high = (torch.tensor(corner, device=level.keys.device) for corner in box)
+    return ((level.coordinates >= low) & (level.coordinates < high)).all(-1)
+
+
+class ChannelNorm(nn.Module):
+    """Scale each node's features to unit mean square: no statistics over space, so no cut shows.
+
+    Karras et al. (2017), section 4.2, with a learned gain and offset.
+    """
+
+    def __init__(self, channels: int, eps: float, axis: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps, self.axis = eps, axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``axis`` of x."""
+        scale = torch.rsqrt(x.square().mean(self.axis, keepdim=True) + self.eps)
+        shape = [1] * x.ndim
+        shape[self.axis] = -1
+        return x * scale * self.weight.view(shape) + self.bias.view(shape)
+
+
+def _norm(settings: GeneratorSettings, kind: type[nn.Module], channels: int) -> nn.Module:
+    """The normalisation of the settings; running statistics make inference independent of cuts."""
+    if settings.norm == "channel":
+        return ChannelNorm(channels, settings.norm_eps, axis=1)
+    return kind(channels, eps=settings.norm_eps, affine=True, track_running_stats=True)
+
+
+class OctreeConv(nn.Conv3d):
+    """A 3×3×3 convolution on the nodes of a level; holds the weights of a dense one."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__(c_in, c_out, 3, padding=1)
+
+    def forward(self, x: Tensor, table: Tensor) -> Tensor:  # type: ignore[override]
+        """X (n, c_in) on nodes with neighbour ``table`` (n, 27) -> (n, c_out)."""
+        return octree.conv3(x, self.weight, self.bias, table)
+
+
+class OctreeUpsample(nn.ConvTranspose3d):
+    """The generative transposed convolution, kernel 2, stride 2."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__(c_in, c_out, 2, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """X (p, c_in) of parents -> (8p, c_out) of their children."""
+        assert self.bias is not None
+        return octree.upsample(x, self.weight, self.bias)
+
+
+class Classifier(nn.Linear):
+    """Node features, and the LR context where there is one, to logits of K+1 classes.
+
+    With context it starts as the interpolated LR image, mixed where that is undecided.
+    """
+
+    # An untrained node is mixed where no phase holds more than 1.5 / 2 of its surroundings.
+    GAIN, MIXED = 4.0, 3.4
+
+    def __init__(self, width: int, phases: int, context: bool, last: bool) -> None:
+        super().__init__(width + phases * context, phases + 1)
+        if context:
+            with torch.no_grad():
+                self.weight[:, :width] *= 0.1
+                self.weight[:, width:] = 0.0
+                self.weight[:phases, width:] = self.GAIN * torch.eye(phases)
+                self.bias.zero_()
+                self.bias[phases] = -self.GAIN if last else self.MIXED
+
+
+class FirstStage(nn.Module):
+    """Dense convolutions on the LR grid (paper 1, table A1, stage 1)."""
+
+    def __init__(self, settings: GeneratorSettings, phases: int, last: bool) -> None:
+        super().__init__()
+        a, b = settings.widths[0]
+        k = settings.first_kernel
+        self.phases, self.context = phases, settings.context
+        self.conv1 = nn.Conv3d(phases + settings.noise, a, k, padding=k // 2)
+        self.norm1 = _norm(settings, nn.InstanceNorm3d, a)
+        self.conv2 = nn.Conv3d(a, b, 3, padding=1)
+        self.norm2 = _norm(settings, nn.InstanceNorm3d, b)
+        self.conv3 = nn.Conv3d(b, b, 3, padding=1)
+        self.norm3 = _norm(settings, nn.BatchNorm3d, b)
+        self.classify = Classifier(b, phases, settings.context, last)
+
+    def forward(self, x: Tensor, labels: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+        """X (batch, K+noise, z, y, x) -> features (n, c) and logits (n, K+1) of the level."""
+        x = functional.relu(self.norm1(self.conv1(x)))
+        x = functional.relu(self.norm2(self.conv2(x)))
+        x = functional.relu(self.norm3(self.conv3(x)))
+        z, y, c = level.coordinates.unbind(-1)
+        features = x.movedim(1, -1)[level.batch_index, z, y, c]
+        return features, self.classify(_join(self, features, labels, level))
+
+
+class Refinement(nn.Module):
+    """A later stage: subdivide the mixed nodes and classify their children."""
+
+    def __init__(
+        self, settings: GeneratorSettings, phases: int, c_in: int, widths: tuple[int, int],
+        last: bool,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        a, b = widths
+        self.phases, self.context = phases, settings.context
+        self.up = OctreeUpsample(c_in, c_in)
+        self.norm1 = _norm(settings, nn.BatchNorm1d, c_in)
+        self.conv1 = OctreeConv(c_in + phases * settings.context, a)
+        self.norm2 = _norm(settings, nn.BatchNorm1d, a)
+        self.conv2 = OctreeConv(a, b)
+        self.norm3 = _norm(settings, nn.BatchNorm1d, b)
+        self.classify = Classifier(b, phases, settings.context, last)
+
+    def forward(
+        self, features: Tensor, labels: Tensor, parents: Level, level: Level
+    ) -> tuple[Tensor, Tensor]:
+        """Features (p, c_in) of mixed parents -> features (8p, c), logits (8p, K+1)."""
+        table = octree.node_table(parents)
+        around = interpolate(labels, level, self.phases) if self.context else None
+        x = functional.relu(self.norm1(self.up(features)))
+        x = x if around is None else torch.cat([x, around.to(x.dtype)], 1)
+        x = functional.relu(self.norm2(self.conv1(x, table)))
+        x = functional.relu(self.norm3(self.conv2(x, table)))
+        return x, self.classify(x if around is None else torch.cat([x, around.to(x.dtype)], 1))
+
+
+def _join(stage: FirstStage, features: Tensor, labels: Tensor, level: Level) -> Tensor:
+    if not stage.context:
+        return features
+    return torch.cat([features, interpolate(labels, level, stage.phases).to(features.dtype)], 1)
+
+
+class Generator(nn.Module):
+    """Stages 1 … S. Stage s works at depth s - 1; all but the last may call a node mixed.
+
+    Parameters
+    ----------
+    settings : architecture.
+    phases : K.
+    stages : S = log2(scale) + 1 of the finished generator.
+    """
+
+    def __init__(self, settings: GeneratorSettings, phases: int, stages: int) -> None:
+        super().__init__()
+        self.settings, self.phases, self.final = settings, phases, stages
+        widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
+        blocks: list[nn.Module] = [FirstStage(settings, phases, last=stages == 1)]
+        for s in range(1, stages):
+            blocks.append(
+                Refinement(settings, phases, widths[s - 1][1], widths[s], last=s == stages - 1)
+            )
+        self.stages = nn.ModuleList(blocks)
+
+    def forward(self, block: Block, stage: int) -> Growth:
+        """Grow a block by stages 1 … ``stage``.
+
+        Stages before the last are run without gradients; put them in evaluation mode
+        (`freeze_before`).
+        """
+        boxes = needed(block.core, stage - 1)
+        level = Level.grid(block.shape, block.labels.shape[0], block.labels.device)
+        with self._learning(1, stage):
+            features, logits = self.stages[0](self._input(block), block.labels, level)
+        levels, classes = [level], [self.decide(logits, 1)]
+        for s in range(2, stage + 1):
+            grown = (classes[-1] == self.phases) & inside(level, boxes[s - 2])
+            parents = level.select(grown)
+            level = parents.children()
+            with self._learning(s, stage):
+                features, logits = self.stages[s - 1](features[grown], block.labels, parents, level)
+            levels.append(level)
+            classes.append(self.decide(logits, s))
+        grown_tree = Octree(block.shape, tuple(levels), tuple(classes), self.phases)
+        return _core(grown_tree, logits, block.core)
+
+    def _learning(self, stage: int, last: int) -> torch.set_grad_enabled:
+        """Gradients for the stage in training alone."""
+        return torch.set_grad_enabled(torch.is_grad_enabled() and stage == last)
+
+    def decide(self, logits: Tensor, stage: int) -> Tensor:
+        """(n,) uint8 classes; the last stage knows no mixed."""
+        known = logits.detach()[:, : self.phases] if stage == self.final else logits.detach()
+        return known.argmax(-1).to(torch.uint8)
+
+    def freeze_before(self, stage: int) -> None:
+        """Train stage ``stage`` alone: earlier stages neither learn nor change statistics."""
+        self.train()
+        for s, block in enumerate(self.stages, 1):
+            block.requires_grad_(s == stage)
+            if s < stage:
+                block.eval()
+
+    def _input(self, block: Block) -> Tensor:
+        """One-hot LR phases and noise: (batch, K + noise, z, y, x)."""
+        codes = torch.arange(self.phases, device=block.labels.device, dtype=torch.uint8)
+        one_hot = (block.labels[:, None] == codes[:, None, None, None]).float()
+        grid = torch.stack(
+            torch.meshgrid(
+                *[torch.arange(n, device=block.labels.device) for n in block.shape], indexing="ij"
+            ),
+            -1,
+        )
+        at = block.origin[:, None, None, None] + grid
+        noise = coordinate_noise(at, block.seed, self.settings.noise)
+        return torch.cat([one_hot, noise.movedim(-1, 1)], 1)
+
+
+def _core(grown: Octree, logits: Tensor, core: Box) -> Growth:
+    """Cut the halo off: the nodes of the core, in the core's coordinates and order."""
+    low, high = core
+    levels, classes = [], []
+    for level, known in zip(grown.levels, grown.classes, strict=True):
+        box = (
+            _triple([c << level.depth for c in low]),
+            _triple([c << level.depth for c in high]),
+        )
+        cut, rows = level.crop(box[0], inside(level, box))
+        levels.append(cut)
+        classes.append(known[rows])
+    shape = _triple([b - a for a, b in zip(low, high, strict=True)])
+    return Growth(Octree(shape, tuple(levels), tuple(classes), grown.phases), logits[rows])
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Trainable and frozen weights."""
+    return sum(math.prod(p.shape) for p in module.parameters())

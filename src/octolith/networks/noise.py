@@ -1,0 +1,59 @@
+"""Noise that is a function of seed and global coordinate, so that no cut of the volume shows."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+# Multipliers of splitmix64 (Steele, Lea and Flood, OOPSLA 2014), as signed 64-bit integers.
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
+_MIX = (0xBF58476D1CE4E5B9 - (1 << 64), 0x94D049BB133111EB - (1 << 64))
+
+
+def coordinate_noise(coordinates: Tensor, seed: int, channels: int) -> Tensor:
+    """Standard normal numbers, one for each coordinate and channel.
+
+    Parameters
+    ----------
+    coordinates : (..., 3) int64, global (z, y, x).
+    seed : another seed is another realisation.
+
+    Returns
+    -------
+    (..., channels) float32.
+    """
+    state = torch.full(coordinates.shape[:-1], _wrap(seed * _GOLDEN), device=coordinates.device)
+    for axis in range(3):
+        state = _scramble(state ^ coordinates[..., axis])
+    numbers = [_normal(_scramble(state + _wrap((c + 1) * _GOLDEN))) for c in range(channels)]
+    if not numbers:
+        return torch.zeros((*coordinates.shape[:-1], 0), device=coordinates.device)
+    return torch.stack(numbers, -1)
+
+
+def _wrap(value: int) -> int:
+    """A Python integer as the signed 64-bit integer that wraps around to it."""
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def _scramble(state: Tensor) -> Tensor:
+    """One splitmix64 step: every output bit depends on every input bit."""
+    state = state + _GOLDEN
+    state = (state ^ _shift(state, 30)) * _MIX[0]
+    state = (state ^ _shift(state, 27)) * _MIX[1]
+    return state ^ _shift(state, 31)
+
+
+def _shift(state: Tensor, bits: int) -> Tensor:
+    """Logical right shift (torch's is arithmetic)."""
+    return (state >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _normal(state: Tensor) -> Tensor:
+    """Box and Muller's transform of the upper and the lower 31 bits."""
+    radius = ((_shift(state, 33)).double() + 0.5) / (1 << 31)
+    angle = (state & 0x7FFFFFFF).double() / (1 << 31)
+    normal = torch.sqrt(-2.0 * torch.log(radius)) * torch.cos(2.0 * math.pi * angle)
+    return normal.float()
