@@ -1,0 +1,26 @@
+"""Volumes on disk: one lazily read type over every file format, and one way to write them.
+
+>>> import numpy as np, tempfile
+>>> from pathlib import Path
+>>> path = Path(tempfile.mkdtemp()) / "rock.h5"
+>>> write_volume(path, np.zeros((4, 5, 6), np.uint8), (3.5, 3.5, 3.5))
+>>> with open_volume(path) as volume:
+...     volume.shape, volume.voxel_size_um, volume[1:3, :, 0].shape
+((4, 5, 6), (3.5, 3.5, 3.5), (2, 5))
+"""
+
+from octolith.volumes.hdf5 import create_volume, write_volume
+from octolith.volumes.images import ImageSet, read_images, write_images
+from octolith.volumes.opening import open_volume
+from octolith.volumes.volume import OUTSIDE, Volume
+
+__all__ = [
+    "OUTSIDE",
+    "ImageSet",
+    "Volume",
+    "create_volume",
+    "open_volume",
+    "read_images",
+    "write_images",
+    "write_volume",
+]

@@ -1,0 +1,87 @@
+"""Sets of 2D images: microscope images, which differ in size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from octolith.errors import InputError
+from octolith.files import atomic
+from octolith.phases import Phases
+from octolith.volumes.hdf5 import (
+    COMPRESSION,
+    full_disk_named,
+    read_phases,
+    require_space,
+    write_phases,
+)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """2D images (y, x) of one rock at one pixel size.
+
+    Attributes
+    ----------
+    images : one array an image; they may differ in shape.
+    pixel_um : edge of a pixel in µm, or None if nobody said.
+    phases : what the labels mean; None for grey images.
+    names : what each image is called.
+    """
+
+    images: list[np.ndarray]
+    pixel_um: float | None
+    phases: Phases | None
+    names: list[str]
+
+
+def write_images(
+    path: str | Path,
+    images: Sequence[np.ndarray],
+    pixel_um: float,
+    *,
+    phases: Phases | None,
+    names: Sequence[str],
+) -> None:
+    """Write 2D images into one HDF5 file: datasets ``image0``, ``image1``, …
+
+    Raises
+    ------
+    OctolithError : too little free space.
+    """
+    path = Path(path)
+    require_space(path, sum(image.nbytes for image in images))
+    with atomic(path) as temporary, full_disk_named(path):
+        with h5py.File(temporary, "w", locking="best-effort") as file:
+            file.attrs["pixel_um"] = float(pixel_um)
+            write_phases(file, phases)
+            for number, (image, name) in enumerate(zip(images, names, strict=True)):
+                dataset = file.create_dataset(f"image{number}", data=image, **COMPRESSION)
+                dataset.attrs["name"] = name
+
+
+def read_images(path: str | Path) -> ImageSet:
+    """Read what `write_images` wrote.
+
+    Raises
+    ------
+    InputError : no such file, or not one of these.
+    """
+    try:
+        file = h5py.File(path, "r", locking="best-effort")
+    except OSError as error:
+        raise InputError(path, f"no readable HDF5 ({error})", "a set of images") from None
+    with file:
+        if "image0" not in file or "pixel_um" not in file.attrs:
+            raise InputError(path, f"an HDF5 file with {sorted(file)}", "datasets image0, image1 …")
+        found = [file[f"image{number}"] for number in range(len(file))]
+        return ImageSet(
+            [dataset[:] for dataset in found],
+            float(file.attrs["pixel_um"]),
+            read_phases(file),
+            [str(dataset.attrs["name"]) for dataset in found],
+        )
