@@ -7,6 +7,7 @@ import sys
 import typer
 
 from octolith import __version__
+from octolith.commands.phantom import phantom
 from octolith.errors import OctolithError
 
 app = typer.Typer(
@@ -23,6 +24,9 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
     if version:
         typer.echo(f"octolith {__version__}")
         raise typer.Exit
+
+
+app.command()(phantom)
 
 
 def main() -> None:
