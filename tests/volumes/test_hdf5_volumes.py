@@ -60,10 +60,12 @@ def test_written_part_by_part(tmp_path, rng):
 
 
 def test_nothing_is_left_when_writing_fails(tmp_path):
-    with pytest.raises(ZeroDivisionError):
-        with create_volume(tmp_path / "a.h5", (4, 4, 4), "u1", VOXEL) as writer:
-            writer[:] = np.zeros((4, 4, 4))
-            _ = 1 / 0
+    with (
+        pytest.raises(ZeroDivisionError),
+        create_volume(tmp_path / "a.h5", (4, 4, 4), "u1", VOXEL) as writer,
+    ):
+        writer[:] = np.zeros((4, 4, 4))
+        _ = 1 / 0
     assert not list(tmp_path.iterdir())
 
 
@@ -77,9 +79,11 @@ def test_any_hdf5_program_can_read_it(tmp_path, rng, berea):
 
 
 def test_too_little_space_is_found_before_writing(tmp_path):
-    with pytest.raises(OctolithError, match=r"free in .*expected up to .* TiB") as error:
-        with create_volume(tmp_path / "a.h5", (65536,) * 3, "u2", VOXEL):
-            pytest.fail("began to write")
+    with (
+        pytest.raises(OctolithError, match=r"free in .*expected up to .* TiB") as error,
+        create_volume(tmp_path / "a.h5", (65536,) * 3, "u2", VOXEL),
+    ):
+        pytest.fail("began to write")
     assert "Free some space" in str(error.value)
     assert not list(tmp_path.iterdir())
 

@@ -10,15 +10,9 @@ import h5py
 import numpy as np
 
 from octolith.errors import InputError
-from octolith.files import atomic
 from octolith.phases import Phases
-from octolith.volumes.hdf5 import (
-    COMPRESSION,
-    full_disk_named,
-    read_phases,
-    require_space,
-    write_phases,
-)
+from octolith.volumes.disk import new_hdf5, require_space
+from octolith.volumes.hdf5 import read_phases, write_phases
 
 
 @dataclass(frozen=True)
@@ -53,15 +47,15 @@ def write_images(
     ------
     OctolithError : too little free space.
     """
-    path = Path(path)
     require_space(path, sum(image.nbytes for image in images))
-    with atomic(path) as temporary, full_disk_named(path):
-        with h5py.File(temporary, "w", locking="best-effort") as file:
-            file.attrs["pixel_um"] = float(pixel_um)
-            write_phases(file, phases)
-            for number, (image, name) in enumerate(zip(images, names, strict=True)):
-                dataset = file.create_dataset(f"image{number}", data=image, **COMPRESSION)
-                dataset.attrs["name"] = name
+    with new_hdf5(path) as file:
+        file.attrs["pixel_um"] = float(pixel_um)
+        write_phases(file, phases)
+        for number, (image, name) in enumerate(zip(images, names, strict=True)):
+            dataset = file.create_dataset(
+                f"image{number}", data=image, compression="gzip", compression_opts=1, shuffle=True
+            )
+            dataset.attrs["name"] = name
 
 
 def read_images(path: str | Path) -> ImageSet:

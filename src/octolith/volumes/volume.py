@@ -89,7 +89,7 @@ class Volume:
 
     def __getitem__(self, index: Index) -> np.ndarray:
         """Read a part, as a new array."""
-        index = _complete(index)
+        index = complete_index(index)
         moved = tuple(
             _moved(part, start, length)
             for part, start, length in zip(index, self._origin, self.shape, strict=True)
@@ -162,7 +162,7 @@ def _plain_dtype(path: object, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype.newbyteorder("=")
 
 
-def _complete(index: Index) -> tuple[int | slice, ...]:
+def complete_index(index: Index) -> tuple[int | slice, ...]:
     """The index with one entry an axis."""
     entries = index if isinstance(index, tuple) else (index,)
     if Ellipsis not in entries:
