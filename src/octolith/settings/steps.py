@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from octolith.errors import InputError
 from octolith.settings.base import Settings
 
 
@@ -46,8 +47,19 @@ class SmoothSettings(Settings):
     method: Literal["categorical", "median", "none"] = Field(
         "categorical", description="Majority in the window, or the median of the codes (paper 1)."
     )
-    size: int = Field(3, ge=3, description="Window edge, voxels; odd.")
-    passes: int = Field(1, ge=1)
+    size: int = Field(3, ge=3, le=31, description="Window edge, voxels; odd.")
+    passes: int = Field(1, ge=1, description="How often; with 'until', at most.")
+    until: float = Field(
+        0.0, ge=0, lt=1, description="Stop after a pass that changes no more than this share of "
+        "the voxels. Above 0 every pass is written to disk before the next."
+    )  # fmt: skip
+
+    @field_validator("size")
+    @classmethod
+    def _odd(cls, size: int) -> int:
+        if size % 2 == 0:
+            raise InputError("size", size, "an odd number", f"Take {size - 1} or {size + 1}.")
+        return size
 
 
 class DescribeSettings(Settings):

@@ -1,0 +1,116 @@
+"""Volumes in slabs: how a step goes through a file that is larger than memory.
+
+A slab is a run of whole planes, as thick as a chunk of the file, so that no chunk is
+decompressed or written twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from octolith.errors import InputError
+from octolith.phases import Phases
+from octolith.progress import track
+from octolith.volumes import OUTSIDE, Volume
+from octolith.volumes.hdf5 import VolumeWriter
+
+THICKNESS = 64
+
+
+def read_slabs(volume: Volume, description: str, halo: int = 0) -> Iterator[np.ndarray]:
+    """Give a volume slab by slab, with a progress bar.
+
+    Parameters
+    ----------
+    volume : the open volume, (z, y, x).
+    description : what the bar says.
+    halo : planes to read beyond each side of a slab, where they exist.
+
+    Yields
+    ------
+    (z, y, x) arrays of `THICKNESS` planes (the last may have fewer) and their halo.
+    """
+    for start in track(range(0, volume.shape[0], THICKNESS), description):
+        yield volume[max(start - halo, 0) : start + THICKNESS + halo]
+
+
+def read_label_slabs(volume: Volume, description: str) -> Iterator[np.ndarray]:
+    """Give a label volume slab by slab, as long as every label is one of its phases.
+
+    Raises
+    ------
+    InputError : a volume without phases; labels that are no phase and not `OUTSIDE`, which are
+        counted to the end of the volume.
+    """
+    phases = phases_of(volume)
+    unknown: Counter[int] = Counter()
+    for slab in read_slabs(volume, description):
+        strange = slab[(slab >= len(phases)) & (slab != OUTSIDE)]
+        unknown += count_values(strange)
+        if not unknown:
+            yield slab
+    if unknown:
+        known = ", ".join(f"{code} ({name})" for code, name in enumerate(phases.names))
+        raise InputError(
+            volume.path, f"labels {in_words(unknown)}", f"{known} or {OUTSIDE} (outside)",
+            "Segment the volume with a label map.",
+        )  # fmt: skip
+
+
+def phases_of(volume: Volume) -> Phases:
+    """The phases of a label volume; InputError where the file names none."""
+    if volume.phases is None or volume.dtype != np.uint8:
+        found = f"{volume.dtype} values without phases"
+        raise InputError(volume.path, found, "uint8 labels", "Segment it first.")
+    return volume.phases
+
+
+def voxel_size_of(volume: Volume) -> tuple[float, float, float]:
+    """The voxel size (z, y, x) in µm; InputError where the file has none."""
+    if volume.voxel_size_um is None:
+        raise InputError(volume.path, "no voxel size", "one in µm", "Ingest the image with one.")
+    return volume.voxel_size_um
+
+
+def count_values(values: np.ndarray) -> Counter[int]:
+    """How often each value occurs."""
+    found, counts = np.unique_counts(values)
+    return Counter(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+
+
+def in_words(counts: Counter[int]) -> str:
+    """Values and how often each occurs.
+
+    >>> in_words(Counter({7: 1200, 9: 1}))
+    '7 (1,200 voxels), 9 (1 voxel)'
+    """
+    return ", ".join(f"{value} ({n:,} voxel{'s' * (n > 1)})" for value, n in sorted(counts.items()))
+
+
+def write_slabs(writer: VolumeWriter, slabs: Iterable[np.ndarray]) -> None:
+    """Write slabs of any thickness, in order of z, in whole chunks.
+
+    >>> import tempfile
+    >>> from octolith.volumes import create_volume, open_volume
+    >>> path = f"{tempfile.mkdtemp()}/rock.h5"
+    >>> with create_volume(path, (5, 2, 2), "uint8", (1, 1, 1), chunk=2) as writer:
+    ...     write_slabs(writer, [np.full((1, 2, 2), 7), np.full((4, 2, 2), 8)])
+    >>> with open_volume(path) as volume:
+    ...     volume[:, 0, 0].tolist()
+    [7, 8, 8, 8, 8]
+    """
+    waiting = np.empty((writer.chunk[0], *writer.shape[1:]), writer.dtype)
+    start = filled = 0
+    for slab in slabs:
+        taken = 0
+        while taken < len(slab):
+            part = slab[taken : taken + len(waiting) - filled]
+            waiting[filled : filled + len(part)] = part
+            taken += len(part)
+            filled += len(part)
+            if filled == len(waiting) or start + filled == writer.shape[0]:
+                writer[start : start + filled] = waiting[:filled]
+                start, filled = start + filled, 0

@@ -1,0 +1,68 @@
+"""The step `smooth`: a label volume through the iterative median filter."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from octolith.filtering import smooth_slabs
+from octolith.settings.steps import SmoothSettings
+from octolith.slabs import phases_of, read_label_slabs, voxel_size_of, write_slabs
+from octolith.volumes import create_volume, open_volume
+
+
+def smooth(source: str | Path, out: str | Path, settings: SmoothSettings) -> list[float]:
+    """Filter a label volume of any size and write the result.
+
+    Parameters
+    ----------
+    source : the label volume (HDF5), with its phases.
+    out : the HDF5 file to be; its provenance keeps the settings and the number of passes.
+    settings : the branch ``smooth`` of the configuration.
+
+    Returns
+    -------
+    the share of voxels that each pass has changed.
+
+    Raises
+    ------
+    InputError : a volume without phases, or with labels that are none of them.
+    """
+    if settings.until == 0 or settings.method == "none":
+        return _stream(source, out, settings, [])
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    one_pass = settings.model_copy(update={"passes": 1})
+    shares: list[float] = []
+    # Whether a pass was the last is known only when all of it is done: each goes to disk.
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
+        while len(shares) < settings.passes:
+            target = Path(folder) / f"pass{len(shares) % 2}.h5"
+            shares = _stream(source, target, one_pass, shares)
+            source = target
+            if shares[-1] <= settings.until:
+                break
+        Path(source).replace(out)
+    return shares
+
+
+def _stream(
+    source: str | Path, out: str | Path, settings: SmoothSettings, before: list[float]
+) -> list[float]:
+    """Every pass of ``settings`` in one reading; returns the shares of ``before`` and of these."""
+    with open_volume(source) as volume:
+        phases = phases_of(volume)
+        labels = read_label_slabs(volume, f"smooth, pass {len(before) + 1}")
+        done = settings.model_dump() | {"passes": len(before) + settings.passes}
+        slabs, changes = smooth_slabs(labels, len(phases), settings)
+        with create_volume(
+            out, volume.shape, np.uint8, voxel_size_of(volume), phases=phases,
+            provenance=volume.provenance | {"smooth": done},
+        ) as writer:  # fmt: skip
+            write_slabs(writer, slabs)
+    for number, of_pass in enumerate(changes, len(before) + 1):
+        print(f"smooth: pass {number} changed {of_pass.share:.2%} of the voxels", file=sys.stderr)
+    return before + [of_pass.share for of_pass in changes]
