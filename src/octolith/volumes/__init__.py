@@ -9,9 +9,11 @@
 ((4, 5, 6), (3.5, 3.5, 3.5), (2, 5))
 """
 
+from octolith.volumes.disk import new_hdf5
 from octolith.volumes.hdf5 import create_volume, write_volume
-from octolith.volumes.images import ImageSet, read_images, write_images
+from octolith.volumes.images import ImageSet, open_images, read_images, write_images
 from octolith.volumes.opening import open_volume
+from octolith.volumes.options import parse_crop, parse_reader
 from octolith.volumes.volume import OUTSIDE, Volume
 
 __all__ = [
@@ -19,7 +21,11 @@ __all__ = [
     "ImageSet",
     "Volume",
     "create_volume",
+    "new_hdf5",
+    "open_images",
     "open_volume",
+    "parse_crop",
+    "parse_reader",
     "read_images",
     "write_images",
     "write_volume",

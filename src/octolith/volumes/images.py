@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from octolith.errors import InputError
 from octolith.phases import Phases
 from octolith.volumes.disk import new_hdf5, require_space
 from octolith.volumes.hdf5 import read_phases, write_phases
+from octolith.volumes.slices import matching, open_image
+from octolith.volumes.volume import plain_dtype
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,61 @@ def read_images(path: str | Path) -> ImageSet:
             read_phases(file),
             [str(dataset.attrs["name"]) for dataset in found],
         )
+
+
+def open_images(patterns: str, pixel_um: float | None = None) -> ImageSet:
+    """Read 2D images from files: TIFF (every page is an image), PNG and the like, ``.npy``.
+
+    Parameters
+    ----------
+    patterns : paths or globs separated by ``;``, in the order wanted; a glob's files are ordered
+        as people count.
+    pixel_um : edge of a pixel in µm; wins over what the files say.
+
+    Raises
+    ------
+    InputError : no such file, not readable, colour, or files of different pixel sizes.
+    """
+    images, names = [], []
+    sizes: dict[Path, float | None] = {}
+    for file in _files(patterns):
+        source = open_image(file)
+        try:
+            planes = np.asarray(source.array[...])
+        finally:
+            source.close()
+        if planes.ndim < 2:
+            raise InputError(file, f"{planes.ndim} dimensions", "2 (y, x)")
+        planes = planes.astype(plain_dtype(file, planes.dtype))
+        planes = planes.reshape(-1, *planes.shape[-2:])
+        images += list(planes)
+        names += (
+            [file.name] if len(planes) == 1 else [f"{file.name}:{n}" for n in range(len(planes))]
+        )
+        sizes[file] = source.voxel_size_um and source.voxel_size_um[-1]
+    return ImageSet(images, pixel_um or _one_size(sizes), None, names)
+
+
+def _files(patterns: str) -> list[Path]:
+    files = []
+    for pattern in filter(None, map(str.strip, patterns.split(";"))):
+        found = matching(pattern)
+        if not found:
+            raise InputError(pattern, "no such file", "a 2D image, or a glob that matches some")
+        files += found
+    if not files:
+        raise InputError("2D images", "no path", "paths or globs separated by ';'")
+    return files
+
+
+def _one_size(sizes: Mapping[Path, float | None]) -> float | None:
+    (first, expected), *others = sizes.items()
+    for file, size in others:
+        if (size is None) != (expected is None) or (
+            size and expected and abs(size - expected) > 0.01 * expected
+        ):
+            raise InputError(
+                file, f"a pixel of {size} µm", f"{expected} µm like {first.name}",
+                "Resample the images to one pixel size, or say which it is.",
+            )  # fmt: skip
+    return expected

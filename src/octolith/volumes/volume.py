@@ -16,6 +16,8 @@ from octolith.phases import Phases
 OUTSIDE = 255
 """Label of voxels that are not rock: around a cylindrical core in its box."""
 
+STACK = "Give one 3D image: a stack, or a folder of slices; one channel, one time."
+
 Triple = tuple[float, float, float]
 Window = tuple[slice, slice, slice]
 Index = int | slice | EllipsisType | tuple[int | slice | EllipsisType, ...]
@@ -71,12 +73,12 @@ class Volume:
     def __init__(self, path: object, source: Source, window: Window | None = None) -> None:
         self.path = path
         self._source = source
-        self._array = _three_axes(path, source.array)
+        self._array = keep_axes(path, source.array, 3, STACK)
         depth, height, width = self._array.shape
         z, y, x = window or (slice(0, depth), slice(0, height), slice(0, width))
         self._origin = (z.start, y.start, x.start)
         self.shape = (z.stop - z.start, y.stop - y.start, x.stop - x.start)
-        self.dtype = _plain_dtype(path, source.array.dtype)
+        self.dtype = plain_dtype(path, source.array.dtype)
         self.voxel_size_um = source.voxel_size_um
         self.phases = source.phases
         self.provenance = source.provenance
@@ -134,28 +136,33 @@ class _Squeezed:
         return np.asarray(self._array[tuple(full)])
 
 
-def _three_axes(path: object, array: Lazy) -> Lazy:
-    """The array itself, or without axes of length one, the leftmost first, until three remain."""
+def keep_axes(path: object, array: Lazy, count: int, mend: str) -> Lazy:
+    """The array without axes of length one, the leftmost first, until ``count`` remain.
+
+    Raises
+    ------
+    InputError : it has fewer axes, or more of them are longer than one; or no voxels.
+    """
     kept = list(range(len(array.shape)))
     for axis in list(kept):
-        if len(kept) > 3 and array.shape[axis] == 1:
+        if len(kept) > count and array.shape[axis] == 1:
             kept.remove(axis)
-    if len(kept) != 3:
-        raise InputError(
-            path,
-            f"{len(kept)} dimensions {tuple(array.shape)}",
-            "3 (z, y, x)",
-            "Give one 3D image: a stack of slices, one channel, one time."
-            if len(kept) > 3
-            else "Give a stack of slices or a folder of them.",
-        )
+    if len(kept) != count:
+        shape = " × ".join(map(str, array.shape))
+        axes = "z, y, x"[-3 * count + 2 :]
+        raise InputError(path, f"{len(kept)} dimensions ({shape})", f"{count} ({axes})", mend)
     if 0 in array.shape:
         raise InputError(path, f"an empty array {tuple(array.shape)}", "at least one voxel")
     return array if len(kept) == len(array.shape) else _Squeezed(array, tuple(kept))
 
 
-def _plain_dtype(path: object, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype in this machine's byte order, if it is a number that an image can have."""
+def plain_dtype(path: object, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in this machine's byte order.
+
+    Raises
+    ------
+    InputError : it is no number that an image can have (complex, text, a record).
+    """
     dtype = np.dtype(dtype)
     if dtype.kind not in "buif" or dtype.itemsize > 8:
         raise InputError(path, f"values of type {dtype}", "integers, bool or float")

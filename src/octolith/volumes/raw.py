@@ -1,0 +1,104 @@
+"""Files that are nothing but numbers: raw binary, and NumPy's .npy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from octolith.errors import InputError
+from octolith.volumes.volume import Source, Volume
+
+NPY_MAGIC = b"\x93NUMPY"
+ORDERS = {"little": "<", "big": ">"}
+NOISE, IMAGE = 0.3, 0.6
+
+
+def open_raw(
+    path: Path, shape: Sequence[int], dtype: DTypeLike, byteorder: str, offset: int
+) -> Source:
+    """Map a headerless file into memory.
+
+    Parameters
+    ----------
+    path : the file.
+    shape : (z, y, x).
+    dtype : of a voxel.
+    byteorder : ``little`` or ``big``.
+    offset : bytes to skip at the start.
+
+    Raises
+    ------
+    InputError : the file's size is not what shape, dtype and offset make it.
+    """
+    if byteorder not in ORDERS:
+        raise InputError("order", repr(byteorder), f"one of {list(ORDERS)}")
+    kind = np.dtype(dtype).newbyteorder(ORDERS[byteorder])  # type: ignore[arg-type]
+    needed = offset + math.prod(shape) * kind.itemsize
+    size = path.stat().st_size
+    if size != needed:
+        product = " × ".join(map(str, (*shape, kind.itemsize)))
+        mend = (
+            "The file is truncated, or the shape or dtype is wrong."
+            if size < needed
+            else f"Check the shape and dtype; a header is skipped with offset={size - needed}."
+        )
+        raise InputError(
+            path,
+            f"{size:,} bytes",
+            f"{product}{f' + {offset}' * (offset > 0)} = {needed:,} (shape × bytes of {kind.name})",
+            mend,
+        )
+    return Source(
+        np.memmap(path, kind, "r", offset, tuple(shape)),
+        f"raw {kind.name}, {byteorder}-endian",
+        provenance={"reader": f"raw {kind.name} {byteorder} {'x'.join(map(str, shape))}"},
+    )
+
+
+def open_npy(path: Path) -> Source:
+    """Map a NumPy array into memory; InputError if it is truncated or pickled."""
+    try:
+        array = np.load(path, mmap_mode="r")
+    except ValueError as error:
+        raise InputError(path, f"no readable .npy ({error})", "a numeric NumPy array") from None
+    return Source(array, "NumPy array", provenance={"reader": f"numpy {np.__version__}"})
+
+
+def misread_as(volume: Volume) -> str | None:
+    """Whether the voxels look like an image only when their bytes are read in another way.
+
+    Neighbouring voxels of an image resemble each other. Where those of ``volume`` do not (their
+    correlation is below 0.3) but would with the bytes swapped, or the sign bit taken as
+    magnitude (above 0.6), the reader options are wrong.
+
+    Returns
+    -------
+    What the options should say (``order=big``, ``dtype=uint16``), or None if all is well.
+    """
+    if volume.dtype.itemsize == 1 or volume.dtype.kind == "b":
+        return None
+    middle = volume.shape[0] // 2
+    plane = volume[middle, :512, :512]
+    ways = {"the other byte order": plane.byteswap()}
+    if plane.dtype.kind in "iu":
+        other = np.dtype(f"{'u' if plane.dtype.kind == 'i' else 'i'}{plane.dtype.itemsize}")
+        ways[f"dtype={other.name}"] = plane.view(other)
+    if _neighbour_correlation(plane) > NOISE:
+        return None
+    best = max(ways, key=lambda way: _neighbour_correlation(ways[way]))
+    return best if _neighbour_correlation(ways[best]) > IMAGE else None
+
+
+def _neighbour_correlation(plane: np.ndarray) -> float:
+    """Correlation of a 2D image with itself shifted by one pixel; 0 where it is undefined."""
+    with np.errstate(all="ignore"):
+        values = plane.astype(np.float64)
+        left, right = values[:, :-1].ravel(), values[:, 1:].ravel()
+        if not np.isfinite(values).all() or left.size < 2 or 0 in (np.ptp(left), np.ptp(right)):
+            return 0.0
+        found = float(np.corrcoef(left, right)[0, 1])
+    return found if np.isfinite(found) else 0.0
