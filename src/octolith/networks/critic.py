@@ -29,7 +29,7 @@ class Critic(nn.Module):
 
     def __init__(self, settings: CriticSettings, classes: int, stages: int, face: int) -> None:
         super().__init__()
-        self.slope, self.final = settings.slope, stages
+        self.slope, self.final, self.face = settings.slope, stages, face
         widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
         halvings = len(settings.trunk) + 1
         left = face >> halvings

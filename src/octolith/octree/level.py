@@ -79,6 +79,11 @@ class Level:
         keys, order = morton.encode(moved, self.batch_index[rows]).sort()
         return Level(keys, self.depth, self.batch), rows[order]
 
+    def ancestors(self, coarse: Level) -> Tensor:
+        """(n,) row in ``coarse`` of the cell that each cell lies in."""
+        cell = (self.keys & morton.CELL_MASK) >> (3 * (self.depth - coarse.depth))
+        return coarse.find(cell | (self.batch_index << morton.BATCH_SHIFT))
+
     def find(self, keys: Tensor) -> Tensor:
         """Row of each key, or n where there is no such cell."""
         n = len(self)

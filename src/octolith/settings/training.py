@@ -62,7 +62,6 @@ class StageSettings(Settings):
     planes: int = Field(
         128, ge=1, description="Slices drawn from a volume along each axis for an update."
     )
-    lr_cube: int = Field(32, ge=4, description="Edge of the LR training cube, voxels.")
     halo: bool = Field(
         True,
         description="Surround the cube with the LR voxels that inference would see. The paper "
@@ -74,10 +73,10 @@ class StageSettings(Settings):
     voxel_tolerance: float = Field(
         0.0, ge=0, description="Voxel-wise loss below this is no loss (paper 4; there 0.005)."
     )
-    voxel_form: Literal["nearest", "mean"] = Field(
+    voxel_form: Literal["nearest", "majority"] = Field(
         "nearest",
-        description="How SR is brought to the LR grid: one voxel of each block (paper 1) or the "
-        "block's mean (paper 4's blur).",
+        description="How SR is brought to the LR grid: one voxel of each LR cell (paper 1), or "
+        "what most of the cell is (after paper 4), which leaves finer detail free.",
     )
     tied_phases: tuple[str, ...] | None = Field(
         None, description="Phases that LR ties down. None: the pore alone."
@@ -96,6 +95,9 @@ class TrainSettings(Settings):
     """A preset, what is changed in it for all stages, and what is changed for one."""
 
     preset: str = "laptop"
+    lr_cube: int | None = Field(
+        None, ge=4, description="Edge of the LR training cube, voxels. None: the preset's."
+    )
     generator: dict[str, Any] = Field({}, description="Changes to the preset's generator.")
     critic: dict[str, Any] = Field({}, description="Changes to the preset's critic.")
     all: dict[str, Any] = Field({}, description="Changes for every stage.")
@@ -110,6 +112,11 @@ class TrainSettings(Settings):
         for stage in {1, *self.stages}:
             self.stage(stage)
         return self
+
+    @property
+    def cube(self) -> int:
+        """Edge of the LR training cube, voxels."""
+        return self.lr_cube or int(preset(self.preset)["lr_cube"])
 
     def generator_settings(self) -> GeneratorSettings:
         """The generator's architecture: preset and changes."""

@@ -1,0 +1,113 @@
+"""Train one stage: LR labels, that stage's pyramid and the weights before -> weights."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+import torch
+
+import octolith
+from octolith.networks import weights
+from octolith.phases import Phases
+from octolith.settings.training import TrainSettings
+from octolith.training import Stage, distributed
+from octolith.volumes import open_volume, read_images
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    labels: str | Path,
+    pyramid: str | Path,
+    previous: str | Path | None,
+    out: str | Path,
+    *,
+    stage: int,
+    stages: int,
+    settings: TrainSettings,
+    phases: Phases,
+    seed: int,
+    threads: int = 1,
+) -> None:
+    """Train stage ``stage`` and write its weights; resumes where a killed run stopped.
+
+    Beside ``out`` it keeps ``log.csv``, ``samples/``, ``last.safetensors`` and, until it is done,
+    ``checkpoint.safetensors``. Under torchrun all processes call this; the first one writes.
+
+    Parameters
+    ----------
+    labels : LR phases (HDF5). pyramid : HR classes of this stage (HDF5).
+    previous : weights of stage - 1; None for the first.
+    out : the weights to write.
+
+    Raises
+    ------
+    InputError : weights that do not fit, images or volume too small.
+    TrainingError : training collapsed.
+    Interrupted : stopped by a signal; run again to resume.
+    """
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    of_stage = settings.stage(stage)
+    header = weights.Header(
+        octolith=octolith.__version__,
+        phases=phases.names,
+        pore=phases.pore,
+        stage=stage,
+        stages=stages,
+        face=settings.cube,
+        generator=settings.generator_settings(),
+        critic=settings.critic_settings(),
+        seed=seed,
+        data=_fingerprint(labels, pyramid),
+    )
+    generator, critic = header.build()
+    if previous is not None:
+        before, tensors = weights.read(previous)
+        header.follows(Path(previous), before)
+        weights.load_into(generator, tensors, "generator", previous)
+        weights.load_into(critic, tensors, "critic", previous)
+    device = distributed.device()
+    with distributed.processes(device), open_volume(labels) as volume:
+        log.info("stage %d of %d on %s", stage, stages, device)
+        run = Stage(
+            generator,
+            critic,
+            stage,
+            of_stage,
+            phases=phases,
+            labels=volume.read(),
+            images=read_images(pyramid).images,
+            seed=seed * 1009 + stage,
+            folder=out.parent,
+            device=device,
+        )
+        saved = out.parent / f"checkpoint-{_key(header, of_stage.model_dump_json())}.safetensors"
+        for stale in set(out.parent.glob("checkpoint-*.safetensors")) - {saved}:
+            stale.unlink()  # of other settings: it must not be resumed from
+        best = run.run(saved)
+        if distributed.rank() > 0:
+            return
+        for path, state in ((out.parent / "last.safetensors", run.average), (out, best)):
+            run.block.load_state_dict(state.state_dict())
+            weights.save(path, header, {"generator": generator, "critic": critic})
+        saved.unlink(missing_ok=True)
+
+
+def _fingerprint(*paths: str | Path) -> str:
+    """SHA-256 over what the stage was trained on."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with Path(path).open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _key(header: weights.Header, settings: str) -> str:
+    """Names a checkpoint by all it depends on."""
+    return hashlib.sha256((header.model_dump_json() + settings).encode()).hexdigest()[:12]

@@ -1,0 +1,147 @@
+"""What training draws from: cubes of the LR volume, and planes of the HR pyramid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from octolith.errors import InputError
+from octolith.networks import Block
+
+OUTSIDE = 255
+# A drawn crop that touches the outside of the rock is drawn again, this often.
+TRIES = 1000
+
+
+def uniform(high: int, generator: torch.Generator) -> int:
+    """An integer in 0 … high - 1."""
+    return int(torch.randint(high, (1,), generator=generator))
+
+
+class Cubes:
+    """Random cubes of the LR volume, with the halo that inference would see around them.
+
+    Parameters
+    ----------
+    labels : (z, y, x) uint8 phase codes.
+    edge : of the cube, LR voxels.
+    halo : LR voxels around it; less where the volume is too small for that much.
+
+    Raises
+    ------
+    InputError : the volume is smaller than the cube.
+    """
+
+    def __init__(self, labels: np.ndarray, edge: int, halo: int) -> None:
+        if min(labels.shape) < edge:
+            raise InputError(
+                "train.lr_cube", f"an LR volume of {labels.shape} voxels",
+                f"at least {edge} along each axis", "Lower lr_cube or crop less.",
+            )  # fmt: skip
+        self.labels, self.edge = labels, edge
+        self.halo = tuple(min(halo, (n - edge) // 2) for n in labels.shape)
+
+    def draw(self, batch: int, seed: int, generator: torch.Generator) -> Block:
+        """``batch`` cubes inside the rock, as one block whose core is the cube."""
+        corners, cubes = [], []
+        for _ in range(batch):
+            corner, cube = self._cube(generator)
+            corners.append(corner)
+            cubes.append(cube)
+        a, b, c = self.halo
+        core = ((a, b, c), (a + self.edge, b + self.edge, c + self.edge))
+        labels = torch.from_numpy(np.stack(cubes))
+        return Block(labels, torch.tensor(corners), core, seed)
+
+    def _cube(self, generator: torch.Generator) -> tuple[list[int], np.ndarray]:
+        extents = [self.edge + 2 * h for h in self.halo]
+        for _ in range(TRIES):
+            corner = [
+                uniform(n - e + 1, generator)
+                for n, e in zip(self.labels.shape, extents, strict=True)
+            ]
+            at = tuple(slice(c, c + e) for c, e in zip(corner, extents, strict=True))
+            cube = np.asarray(self.labels[at])
+            inner = tuple(slice(h, h + self.edge) for h in self.halo)
+            if not (cube[inner] == OUTSIDE).any():
+                return corner, cube
+        raise InputError(
+            "train.lr_cube", f"no cube of {self.edge} voxels inside the rock", "one",
+            "Lower lr_cube, or crop the LR volume to the rock.",
+        )  # fmt: skip
+
+
+class Planes:
+    """Random square crops of the HR images at one stage, as one-hot classes.
+
+    Parameters
+    ----------
+    images : 2D uint8 class codes (K is mixed).
+    edge : of a crop, pixels.
+    phases : K.
+    symmetries : also turn and mirror the crops (isotropic rock).
+
+    Raises
+    ------
+    InputError : no image is as large as a crop.
+    """
+
+    def __init__(
+        self, images: Sequence[np.ndarray], edge: int, phases: int, symmetries: bool
+    ) -> None:
+        large = [image for image in images if min(image.shape) >= edge]
+        if not large:
+            raise InputError(
+                "HR images", f"at most {max(min(i.shape) for i in images)} pixels at this stage",
+                f"{edge} along both axes", "Lower train.all.lr_cube or give larger images.",
+            )  # fmt: skip
+        self.images = [torch.from_numpy(np.ascontiguousarray(image)) for image in large]
+        self.edge, self.phases, self.symmetries = edge, phases, symmetries
+        places = torch.tensor([float(np.prod([n - edge + 1 for n in i.shape])) for i in large])
+        self.chance = places / places.sum()
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, K+1, edge, edge) float32."""
+        crops = torch.stack([self._crop(generator) for _ in range(count)])
+        return one_hot(crops, self.phases)
+
+    def _crop(self, generator: torch.Generator) -> Tensor:
+        for _ in range(TRIES):
+            image = self.images[int(torch.multinomial(self.chance, 1, generator=generator))]
+            y, x = (uniform(n - self.edge + 1, generator) for n in image.shape)
+            crop = image[y : y + self.edge, x : x + self.edge]
+            if not bool((crop == OUTSIDE).any()):
+                break
+        else:
+            raise InputError(
+                "HR images", f"no {self.edge} pixel crop inside the rock", "one",
+                "Crop the images to the rock, or lower train.all.lr_cube.",
+            )  # fmt: skip
+        if self.symmetries:
+            k = uniform(8, generator)
+            crop = torch.rot90(crop, k % 4)
+            crop = crop.flip(0) if k >= 4 else crop
+        return crop
+
+
+def one_hot(classes: Tensor, phases: int) -> Tensor:
+    """(n, h, w) codes to (n, K+1, h, w) float32."""
+    return functional.one_hot(classes.long(), phases + 1).movedim(-1, 1).float()
+
+
+def random_planes(batch: int, edge: int, count: int, generator: torch.Generator) -> list[Tensor]:
+    """For each axis, ``count`` planes (volume, position) to draw from a grown batch."""
+    return [
+        torch.stack(
+            [
+                torch.randint(batch, (count,), generator=generator),
+                torch.randint(edge, (count,), generator=generator),
+            ],
+            -1,
+        )
+        for _ in range(3)
+    ]

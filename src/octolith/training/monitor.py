@@ -1,0 +1,73 @@
+"""How training is doing: cheap descriptors of generated planes against real ones (paper 2).
+
+A GAN's losses say nothing of when to stop; these do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from octolith.training.data import OUTSIDE
+
+LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of a set of class planes.
+
+    Attributes
+    ----------
+    fractions : (K+1,) share of each class.
+    interfaces : (K+1, K+1) share of neighbouring pixel pairs of two unlike classes, symmetric.
+    two_point : (lags,) probability that two pixels of a row or column are both pore.
+    """
+
+    fractions: Tensor
+    interfaces: Tensor
+    two_point: Tensor
+
+
+def statistics(planes: list[Tensor], phases: int, pore: int, edge: int) -> Statistics:
+    """Measure planes (each (p, h, w) uint8, or (h, w)); lags reach to half of ``edge``."""
+    stacks = [p if p.ndim == 3 else p[None] for p in planes]
+    counts = torch.zeros(phases + 1, dtype=torch.float64)
+    pairs = torch.zeros((phases + 1) ** 2, dtype=torch.float64)
+    lags = [lag for lag in LAGS if lag <= max(1, edge // 2)]
+    hits, tries = torch.zeros(2, len(lags), dtype=torch.float64)
+    for stack in stacks:
+        rock = stack != OUTSIDE
+        counts += torch.bincount(stack[rock].long(), minlength=phases + 1)
+        for axis in (1, 2):
+            a, b = _shifted(stack, 1, axis)
+            both = (a != OUTSIDE) & (b != OUTSIDE)
+            code = a[both].long() * (phases + 1) + b[both].long()
+            pairs += torch.bincount(code, minlength=(phases + 1) ** 2)
+            for i, lag in enumerate(lags):
+                a, b = _shifted(stack, lag, axis)
+                hits[i] += ((a == pore) & (b == pore)).sum()
+                tries[i] += ((a != OUTSIDE) & (b != OUTSIDE)).sum()
+    pairs = pairs.view(phases + 1, phases + 1) / pairs.sum().clamp_min(1)
+    unlike = (pairs + pairs.T).fill_diagonal_(0)
+    return Statistics(counts / counts.sum().clamp_min(1), unlike, hits / tries.clamp_min(1))
+
+
+def _shifted(stack: Tensor, lag: int, axis: int) -> tuple[Tensor, Tensor]:
+    n = stack.shape[axis] - lag
+    return stack.narrow(axis, 0, max(n, 0)), stack.narrow(axis, lag, max(n, 0))
+
+
+def errors(generated: Statistics, real: Statistics) -> dict[str, float]:
+    """How far generated planes are from real ones, each as a share of what is real."""
+
+    def relative(a: Tensor, b: Tensor) -> float:
+        return float((a - b).abs().sum() / b.abs().sum().clamp_min(1e-9))
+
+    return {
+        "error_volume_fraction": relative(generated.fractions, real.fractions),
+        "error_interface": relative(generated.interfaces, real.interfaces),
+        "error_two_point": relative(generated.two_point, real.two_point),
+    }

@@ -1,0 +1,432 @@
+"""Train one stage: algorithm E of paper 1, which survives being killed.
+
+A `Stage` holds all that training goes on from; ``step`` is one pass of the algorithm's inner loop
+and ``run`` repeats it, saves, looks at the descriptors, and stops when it is asked to.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from octolith.errors import TrainingError
+from octolith.files import atomic
+from octolith.networks import Block, Critic, Generator, Growth, halo
+from octolith.octree import render
+from octolith.phases import Phases
+from octolith.progress import track
+from octolith.settings.training import StageSettings
+from octolith.training import checkpoint, distributed
+from octolith.training.data import Cubes, Planes, random_planes
+from octolith.training.interruption import Interrupted, Interruption
+from octolith.training.losses import gradient_penalty, voxel_loss
+from octolith.training.monitor import Statistics, errors, statistics
+
+log = logging.getLogger(__name__)
+
+# Cubes that a look at the descriptors grows, and how often a stage may have no mixed node (or
+# nothing else) in a row before its generator counts as dead.
+LOOK_BATCHES = 4
+PATIENCE = 5
+# A gradient norm 30 off one means that the critic has run away.
+RUNAWAY_PENALTY = 1e3
+
+
+@dataclass
+class Progress:
+    """Where training stands; goes into the checkpoint as JSON."""
+
+    epoch: int = 0
+    iteration: int = 0
+    seconds: float = 0.0
+    rate: float = 1.0
+    recoveries: int = 0
+    dull: int = 0
+    best_error: float = math.inf
+    best_epoch: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+class Stage:
+    """One stage in training.
+
+    Parameters
+    ----------
+    generator, critic : with the weights of the stages before.
+    stage : 1 … S.
+    settings : of this stage.
+    phases : the rock's.
+    labels : (z, y, x) uint8 LR labels.
+    images : the HR pyramid at this stage.
+    seed : of everything random.
+    folder : for the log, samples and checkpoint.
+    device : where to compute.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        critic: Critic,
+        stage: int,
+        settings: StageSettings,
+        *,
+        phases: Phases,
+        labels: np.ndarray,
+        images: list[np.ndarray],
+        seed: int,
+        folder: Path,
+        device: torch.device,
+    ) -> None:
+        self.generator, self.critic = generator.to(device), critic.to(device)
+        self.stage, self.settings, self.phases = stage, settings, phases
+        self.folder, self.device = folder, device
+        self.face = critic.face << (stage - 1)
+        width = halo(generator.settings, stage - 1) if settings.halo else 0
+        self.cubes = Cubes(labels, critic.face, width)
+        self.planes = Planes(images, self.face, len(phases), settings.symmetries)
+        self.real = statistics(self.planes.images, len(phases), phases.pore_code, self.face)
+        self.random = torch.Generator().manual_seed(seed + 7919 * distributed.rank())
+        tied = settings.tied_phases or (phases.pore,)
+        self.tied = tuple(phases.code(name) for name in tied)
+        self.precision = _precision(settings.precision, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
+        self.generator.freeze_before(stage)
+        self.block = generator.stages[stage - 1]
+        self.seen = critic.trained_at(stage)
+        self.average = copy.deepcopy(self.block).requires_grad_(False)
+        self.best = copy.deepcopy(self.average)
+        self.g_optimiser = self._adam(self.block, settings.learning_rate)
+        critic_rate = settings.critic_learning_rate or settings.learning_rate
+        self.c_optimiser = self._adam(self.seen, critic_rate)
+        self.progress = Progress()
+
+    def _adam(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
+        s = self.settings
+        return torch.optim.AdamW(module.parameters(), rate, s.betas, s.adam_eps, s.weight_decay)
+
+    # -- one step of algorithm E ---------------------------------------------------------------
+
+    def step(self) -> dict[str, float]:
+        """Per plane a critic update, then one generator update; returns what was measured."""
+        s = self.settings
+        seeds = torch.randint(2**31, (s.accumulate,), generator=self.random).tolist()
+        blocks = [self._to(self.cubes.draw(s.batch, seed, self.random)) for seed in seeds]
+        planes = [random_planes(s.batch, self.face, s.planes, self.random) for _ in blocks]
+        # One batch is grown once; several are grown again for the generator's turn, one at a time.
+        grown = []
+        with torch.set_grad_enabled(s.accumulate == 1):
+            for block, where in zip(blocks, planes, strict=True):
+                growth = self.grow(block)
+                grown.append((growth, self.draw(growth, where)))
+        measured = self._critic_turns([fakes for _, fakes in grown])
+        self.g_optimiser.zero_grad()
+        for i, (block, where) in enumerate(zip(blocks, planes, strict=True)):
+            if s.accumulate > 1:
+                growth = self.grow(block)
+                grown[i] = (growth, self.draw(growth, where))
+            measured |= self._generator_gradient(block, *grown[i])
+        self._apply(self.g_optimiser, self.block)
+        self._follow()
+        tree = grown[-1][0].octree
+        mixed = (tree.classes[-1] == tree.phases).float().mean() if len(tree.levels[-1]) else 0.0
+        return measured | {"mixed_fraction": float(mixed), "alpha": self.alpha}
+
+    def grow(self, block: Block) -> Growth:
+        """Generate under the training precision."""
+        with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
+            growth: Growth = self.generator(block, self.stage)
+        return growth
+
+    def draw(self, growth: Growth, where: list[Tensor]) -> list[Tensor]:
+        """Planes along each axis: three of (p, K+1, face, face)."""
+        soft = growth.probabilities
+        return [render(growth.octree, soft, axis, where[axis].to(self.device)) for axis in range(3)]
+
+    def score(self, planes: Tensor) -> Tensor:
+        """The critic's, with the present fade."""
+        with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
+            scores: Tensor = self.critic(planes, self.stage, self.alpha)
+        return scores.float()
+
+    def _critic_turns(self, fakes: list[list[Tensor]]) -> dict[str, float]:
+        s = self.settings
+        turns: list[dict[str, float]] = []
+        self.seen.requires_grad_(True)
+        for axis in range(3):
+            self.c_optimiser.zero_grad()
+            for batch in fakes:
+                fake = batch[axis].detach()
+                real = self.planes.draw(len(fake), self.random).to(self.device)
+                penalty = gradient_penalty(
+                    lambda x: self.critic(x, self.stage, self.alpha), real, fake, self.random
+                )
+                distance = self.score(real).mean() - self.score(fake).mean()
+                loss = s.gradient_penalty * penalty - distance
+                self.scaler.scale(loss / s.accumulate).backward()
+                turns.append(
+                    {
+                        "critic_loss": loss.item(),
+                        "wasserstein": distance.item(),
+                        "gradient_penalty": penalty.item(),
+                    }
+                )
+            self._apply(self.c_optimiser, self.seen)
+        self.seen.requires_grad_(False)
+        return {key: float(np.mean([turn[key] for turn in turns])) for key in turns[0]}
+
+    def _generator_gradient(
+        self, block: Block, growth: Growth, planes: list[Tensor]
+    ) -> dict[str, float]:
+        s = self.settings
+        tie = voxel_loss(growth, core(block), self.tied, s.voxel_form, s.voxel_tolerance)
+        loss = 3 * s.voxel_weight * tie
+        for fakes in planes:
+            loss = loss - self.score(fakes).mean()
+        if loss.requires_grad:
+            self.scaler.scale(loss / s.accumulate).backward()
+        return {"generator_loss": loss.item(), "voxel_loss": tie.item()}
+
+    def _apply(self, optimiser: torch.optim.Optimizer, module: nn.Module) -> None:
+        distributed.average_gradients(module)
+        self.scaler.unscale_(optimiser) if self.scaler.is_enabled() else None
+        if self.settings.clip:
+            nn.utils.clip_grad_norm_(module.parameters(), self.settings.clip)
+        self.scaler.step(optimiser)
+        self.scaler.update()
+
+    def _follow(self) -> None:
+        """Move the average after the weights; faster at the start, which it would remember."""
+        step = self.progress.epoch * self.settings.iterations + self.progress.iteration + 1
+        decay = min(self.settings.ema, step / (step + 10)) if self.settings.ema else 0.0
+        mine, theirs = self.average.state_dict(), self.block.state_dict()
+        for key, mean in mine.items():
+            if mean.is_floating_point():
+                mean.lerp_(theirs[key], 1 - decay)
+            else:
+                mean.copy_(theirs[key])
+
+    @property
+    def alpha(self) -> float:
+        """Weight of the critic's newest layer: 0 to 1 over the first epochs."""
+        fade = self.settings.fade_epochs * self.settings.iterations
+        done = self.progress.epoch * self.settings.iterations + self.progress.iteration
+        return 1.0 if self.stage == 1 or fade == 0 else min(1.0, done / fade)
+
+    def _to(self, block: Block) -> Block:
+        return Block(
+            block.labels.to(self.device), block.origin.to(self.device), block.core, block.seed
+        )
+
+    # -- the whole stage -----------------------------------------------------------------------
+
+    def run(self, saved: Path) -> nn.Module:
+        """Train to the end, from ``saved`` if that checkpoint exists; returns the best weights.
+
+        Raises
+        ------
+        Interrupted : a signal came; the state is in ``saved``.
+        TrainingError : training cannot go on; the text says which knob to turn.
+        """
+        s = self.settings
+        if saved.is_file():
+            self.load(saved)
+            log.info("resuming in epoch %d", self.progress.epoch + 1)
+        else:
+            self.save(saved)
+        total = s.epochs * s.iterations
+        bar = track(range(total), f"stage {self.stage}", total)
+        kept = time.monotonic()
+        with Interruption() as interruption, bar:
+            while self.progress.epoch < s.epochs:
+                bar.n = self.progress.epoch * s.iterations + self.progress.iteration
+                bar.update(0)
+                began = time.monotonic()
+                measured = self.step()
+                if not self._sound(measured):
+                    self._recover(saved)
+                    continue
+                self._count(measured, time.monotonic() - began)
+                if self.progress.iteration == s.iterations:
+                    self._end_epoch(bar)
+                if distributed.any_process(interruption.requested, self.device):
+                    self.save(saved)
+                    raise Interrupted
+                late = time.monotonic() - kept > 60 * s.checkpoint_minutes
+                if distributed.any_process(late, self.device):
+                    self.save(saved)
+                    kept = time.monotonic()
+        return self.best
+
+    def _count(self, measured: dict[str, float], seconds: float) -> None:
+        p = self.progress
+        for key, value in measured.items():
+            p.sums[key] = p.sums.get(key, 0.0) + value
+        p.iteration += 1
+        p.seconds += seconds
+
+    def _end_epoch(self, bar: tqdm[int]) -> None:
+        s, p = self.settings, self.progress
+        row: dict[str, float] = {
+            "epoch": p.epoch + 1,
+            "step": (p.epoch + 1) * s.iterations,
+            "seconds": p.seconds,
+        } | {key: total / s.iterations for key, total in p.sums.items()}
+        row["learning_rate"] = s.learning_rate * p.rate
+        p.epoch, p.iteration, p.sums = p.epoch + 1, 0, {}
+        self._notice_death(row["mixed_fraction"])
+        if p.epoch % s.check_every == 0 or p.epoch == s.epochs:
+            row |= self.look()
+            if row["error"] < p.best_error:
+                p.best_error, p.best_epoch = row["error"], p.epoch
+                self.best.load_state_dict(self.average.state_dict())
+        p.rows.append(row)
+        shown = ("wasserstein", "voxel_loss", "mixed_fraction", "error")
+        bar.set_postfix({key: f"{row[key]:.3g}" for key in shown if key in row})
+        if distributed.rank() == 0:
+            with atomic(self.folder / "log.csv") as temporary:
+                pd.DataFrame(p.rows).to_csv(temporary, index=False)
+
+    def look(self) -> dict[str, float]:
+        """Descriptors of planes from the averaged generator against the HR images."""
+        trained = copy.deepcopy(self.block.state_dict())
+        self.block.load_state_dict(self.average.state_dict())
+        self.generator.eval()
+        seeds = torch.Generator().manual_seed(self.progress.epoch)
+        generated: list[Tensor] = []
+        ties = []
+        with torch.no_grad():
+            for _ in range(LOOK_BATCHES):
+                block = self._to(self.cubes.draw(self.settings.batch, 0, seeds))
+                growth = self.grow(block)
+                where = random_planes(self.settings.batch, self.face, 16, seeds)
+                generated += [p.argmax(1).byte().cpu() for p in self.draw(growth, where)]
+                s = self.settings
+                ties.append(voxel_loss(growth, core(block), self.tied, s.voxel_form, 0.0).item())
+        self.generator.freeze_before(self.stage)
+        self.block.load_state_dict(trained)
+        found = self._compare(generated)
+        found["error_voxel"] = float(np.mean(ties)) ** 0.5
+        if distributed.rank() == 0:
+            self._picture(generated)
+        return found | {"error": float(np.mean(list(found.values())))}
+
+    def _compare(self, generated: list[Tensor]) -> dict[str, float]:
+        made: Statistics = statistics(generated, len(self.phases), self.phases.pore_code, self.face)
+        return errors(made, self.real)
+
+    def _picture(self, generated: list[Tensor]) -> None:
+        """Generated planes over real ones, one PNG a look."""
+        from octolith.training.pictures import sample_figure  # noqa: PLC0415 (matplotlib is slow)
+
+        real = self.planes.draw(4, torch.Generator().manual_seed(0)).argmax(1).byte()
+        fake = torch.cat([planes[:2] for planes in generated[:3]])[:4]
+        target = self.folder / "samples" / f"epoch{self.progress.epoch:04d}"
+        sample_figure(fake.numpy(), real.numpy(), self.phases, target)
+
+    def _notice_death(self, mixed: float) -> None:
+        p = self.progress
+        final = self.stage == self.generator.final
+        dull = (mixed == 0.0 and not final) or mixed == 1.0
+        p.dull = p.dull + 1 if dull else 0
+        if p.dull >= PATIENCE:
+            what = "every node" if mixed == 1.0 else "no node"
+            raise TrainingError(
+                f"stage {self.stage}: {what} has been mixed for {PATIENCE} epochs: the generator "
+                "has collapsed. Lower train.all.learning_rate, raise train.all.voxel_weight, or "
+                "check that the HR images show more detail than the LR volume."
+            )
+
+    def _sound(self, measured: dict[str, float]) -> bool:
+        finite = all(math.isfinite(value) for value in measured.values())
+        sound = finite and measured["gradient_penalty"] < RUNAWAY_PENALTY
+        return not distributed.any_process(not sound, self.device)
+
+    def _recover(self, saved: Path) -> None:
+        """Go back to the last good checkpoint, once, at half the rate."""
+        p = self.progress
+        if p.recoveries or not saved.is_file():
+            raise TrainingError(
+                f"stage {self.stage}, epoch {p.epoch + 1}: losses are no longer finite, or the "
+                "gradient penalty has run away. Lower train.all.learning_rate (now "
+                f"{self.settings.learning_rate * p.rate:g}), set train.all.clip to 1, or set "
+                "train.all.precision to float32."
+            )
+        self.load(saved)
+        self.progress.recoveries = 1
+        self.progress.rate = 0.5
+        self._set_rate(0.5)
+        log.warning("losses ran away: back to the last checkpoint, with half the learning rate")
+
+    # -- state ---------------------------------------------------------------------------------
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {
+            "block": self.block, "critic": self.critic,
+            "average": self.average, "best": self.best,
+        }  # fmt: skip
+
+    def save(self, path: Path) -> None:
+        """Write everything that training goes on from."""
+        states = distributed.gather(self.random.get_state())
+        if distributed.rank() > 0:
+            return
+        tensors = {
+            f"{name}.{key}": value
+            for name, module in self._modules().items()
+            for key, value in module.state_dict().items()
+        }
+        tensors |= checkpoint.pack_optimiser(self.g_optimiser, "g_optimiser")
+        tensors |= checkpoint.pack_optimiser(self.c_optimiser, "c_optimiser")
+        tensors |= {f"random.{i}": state for i, state in enumerate(states)}
+        values = {"progress": vars(self.progress), "scaler": self.scaler.state_dict()}
+        checkpoint.save(path, tensors, values)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        tensors, values = checkpoint.load(path)
+        for name, module in self._modules().items():
+            module.load_state_dict(_under(tensors, name))
+        checkpoint.unpack_optimiser(self.g_optimiser, "g_optimiser", tensors)
+        checkpoint.unpack_optimiser(self.c_optimiser, "c_optimiser", tensors)
+        self.random.set_state(tensors[f"random.{distributed.rank()}"])
+        self.scaler.load_state_dict(values["scaler"])
+        self.progress = Progress(**values["progress"])
+        self._set_rate(self.progress.rate)
+
+    def _set_rate(self, factor: float) -> None:
+        s = self.settings
+        rates = (s.learning_rate, s.critic_learning_rate or s.learning_rate)
+        for optimiser, rate in zip((self.g_optimiser, self.c_optimiser), rates, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * factor
+
+
+def core(block: Block) -> Tensor:
+    """The LR labels of a block's core."""
+    (z0, y0, x0), (z1, y1, x1) = block.core
+    return block.labels[:, z0:z1, y0:y1, x0:x1]
+
+
+def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
+
+
+def _precision(wanted: str, device: torch.device) -> torch.dtype:
+    if wanted == "auto":
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if fast else torch.float32
+    kinds: dict[str, torch.dtype] = {
+        "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16
+    }  # fmt: skip
+    return kinds[wanted]

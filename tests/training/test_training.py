@@ -1,0 +1,302 @@
+"""Training: the losses are right, it can be killed anywhere, and its files refuse misuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from octolith.errors import InputError, TrainingError
+from octolith.networks import Block, weights
+from octolith.networks.generator import Growth
+from octolith.octree import build
+from octolith.phases import Phases
+from octolith.settings.training import StageSettings, TrainSettings
+from octolith.steps.train import train
+from octolith.training import EXIT_RESUME, Stage, losses
+from octolith.training.data import Cubes, Planes
+from octolith.training.monitor import errors, statistics
+from octolith.volumes import write_images, write_volume
+
+PHASES = Phases.of(["pore", "grain"])
+TINY = {
+    "lr_cube": 8,
+    "generator": {"widths": [[4, 4], [4, 4]]},
+    "critic": {"widths": [6, 5], "trunk": []},
+    "all": {
+        "epochs": 2, "iterations": 3, "batch": 1, "planes": 3, "check_every": 1, "fade_epochs": 1
+    },
+}  # fmt: skip
+
+
+def blobs(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """A two-phase image of blobs a few voxels wide."""
+    noise = torch.from_numpy(np.random.default_rng(seed).normal(size=shape)).float()[None, None]
+    kernel = torch.ones(1, 1, *[3] * len(shape))
+    conv = torch.nn.functional.conv3d if len(shape) == 3 else torch.nn.functional.conv2d
+    smooth = conv(conv(noise, kernel, padding=1), kernel, padding=1)[0, 0]
+    return (smooth > smooth.quantile(0.3)).numpy().astype(np.uint8)
+
+
+@pytest.fixture
+def rock(tmp_path: Path) -> Path:
+    """LR labels and a two-stage pyramid in files."""
+    write_volume(tmp_path / "lr.h5", blobs((24, 24, 24)), (4.0, 4.0, 4.0), phases=PHASES)
+    images = [blobs((40, 40), 1), blobs((32, 50), 2)]
+    coarse = [
+        np.where(_cells(i).min((1, 3)) == _cells(i).max((1, 3)), i[::2, ::2], 2) for i in images
+    ]
+    names = ["a", "b"]
+    write_images(
+        tmp_path / "stage1.h5",
+        [c.astype(np.uint8) for c in coarse],
+        4.0,
+        phases=PHASES,
+        names=names,
+    )
+    write_images(tmp_path / "stage2.h5", images, 2.0, phases=PHASES, names=names)
+    return tmp_path
+
+
+def _cells(image: np.ndarray) -> np.ndarray:
+    return image.reshape(image.shape[0] // 2, 2, image.shape[1] // 2, 2)
+
+
+def train_stage(rock: Path, stage: int, **changes: object) -> Path:
+    out = rock / f"stage{stage}" / "weights.safetensors"
+    settings = TrainSettings.model_validate(TINY | changes)
+    previous = rock / f"stage{stage - 1}" / "weights.safetensors" if stage > 1 else None
+    train(
+        rock / "lr.h5", rock / f"stage{stage}.h5", previous, out,
+        stage=stage, stages=2, settings=settings, phases=PHASES, seed=3,
+    )  # fmt: skip
+    return out
+
+
+# -- losses ------------------------------------------------------------------------------------
+
+
+def test_gradient_penalty_of_a_linear_critic_by_hand() -> None:
+    """A critic that sums its input has a gradient of ones: norm √pixels everywhere."""
+    planes = torch.rand(4, 2, 5, 5)
+    penalty = losses.gradient_penalty(
+        lambda x: x.sum((1, 2, 3)), planes, 1 - planes, torch.Generator()
+    )
+    assert float(penalty) == pytest.approx((50**0.5 - 1) ** 2, rel=1e-5)
+
+
+def as_growth(labels: torch.Tensor, depth: int) -> Growth:
+    """A finished volume as a growth whose finest logits are certain."""
+    tree = build(labels, depth, phases=2)
+    logits = torch.nn.functional.one_hot(tree.classes[-1].long(), 3).float() * 100
+    return Growth(tree, logits)
+
+
+@pytest.mark.parametrize("form", ["nearest", "majority"])
+def test_voxel_loss_is_nothing_where_sr_refines_lr(form: str) -> None:
+    lr = torch.from_numpy(blobs((4, 4, 4)))[None]
+    sr = lr
+    for axis in (1, 2, 3):
+        sr = sr.repeat_interleave(4, axis)
+    assert float(losses.voxel_loss(as_growth(sr, 2), lr, (0,), form, 0.0)) < 1e-4
+    flipped = losses.voxel_loss(as_growth(1 - sr, 2), lr, (0,), form, 0.0)
+    assert float(flipped) == pytest.approx(1.0, abs=0.05)
+
+
+def test_nearest_form_sees_one_voxel_of_a_cell_and_majority_most_of_it() -> None:
+    lr = torch.ones(1, 1, 1, 1, dtype=torch.uint8)
+    sr = torch.ones(1, 4, 4, 4, dtype=torch.uint8)
+    sr[0, 2, 2, 2] = 0  # the voxel that nearest-neighbour downsampling picks
+    assert float(losses.voxel_loss(as_growth(sr, 2), lr, (0,), "nearest", 0.0)) == 1.0
+    assert float(losses.voxel_loss(as_growth(sr, 2), lr, (0,), "majority", 0.0)) < 1e-3
+
+
+def test_mixed_nodes_agree_with_lr_and_tolerance_forgives() -> None:
+    lr = torch.zeros(1, 2, 2, 2, dtype=torch.uint8)
+    tree = build(lr, 0, phases=2)
+    undecided = Growth(tree, torch.tensor([[0.0, 0.0, 100.0]]).expand(8, 3))
+    assert float(losses.voxel_loss(undecided, lr, (0,), "nearest", 0.0)) == 0.0
+    wrong = Growth(tree, torch.tensor([[100.0, 0.0, 0.0]] * 7 + [[0.0, 100.0, 0.0]]))
+    assert float(losses.voxel_loss(wrong, lr, (0,), "nearest", 0.0)) == pytest.approx(1 / 8)
+    assert float(losses.voxel_loss(wrong, lr, (0,), "nearest", 0.2)) == 0.0
+
+
+def test_statistics_of_stripes_by_hand() -> None:
+    stripes = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    stripes[:, :, 1::2] = 1
+    found = statistics([stripes], phases=2, pore=0, edge=8)
+    assert found.fractions.tolist() == [0.5, 0.5, 0.0]
+    assert float(found.interfaces[0, 1]) == pytest.approx(0.5)  # every pair along x, none along y
+    # Along y always alike (1/2 pore); along x alike at even lags only.
+    assert float(found.two_point[0]) == pytest.approx(0.25)
+    assert errors(found, found)["error_interface"] == 0.0
+
+
+# -- data --------------------------------------------------------------------------------------
+
+
+def test_crops_and_cubes_stay_inside_the_rock() -> None:
+    image = blobs((30, 30))
+    image[:10] = 255
+    draws = Planes([image], 8, 2, symmetries=True).draw(50, torch.Generator().manual_seed(0))
+    assert bool((draws.sum(1) == 1).all())
+    labels = blobs((20, 20, 20))
+    labels[:, :, 12:] = 255
+    block = Cubes(labels, 8, 4).draw(20, 0, torch.Generator().manual_seed(0))
+    (z0, y0, x0), (z1, y1, x1) = block.core
+    assert int(block.labels[:, z0:z1, y0:y1, x0:x1].max()) < 2
+    at = block.origin[3].tolist()
+    inside = tuple(slice(a, a + n) for a, n in zip(at, block.shape, strict=True))
+    assert np.array_equal(block.labels[3].numpy(), labels[inside])
+
+
+def test_images_smaller_than_a_crop_are_refused() -> None:
+    with pytest.raises(InputError, match=r"HR images: found at most 8 pixels .* expected 16"):
+        Planes([blobs((8, 40))], 16, 2, symmetries=True)
+
+
+# -- the loop ----------------------------------------------------------------------------------
+
+
+def test_two_stages_train_and_leave_log_samples_and_weights(rock: Path) -> None:
+    train_stage(rock, 1)
+    out = train_stage(rock, 2)
+    log = pd.read_csv(out.parent / "log.csv")
+    assert list(log["epoch"]) == [1, 2]
+    assert log[["critic_loss", "voxel_loss", "error"]].notna().all().all()
+    assert (out.parent / "samples" / "epoch0002.png").stat().st_size > 5000
+    assert not list(out.parent.glob("checkpoint*"))
+    generator, header = weights.load_generator(out, PHASES, stages=2)
+    assert (header.stage, header.phases) == (2, ("pore", "grain"))
+    # The first stage came through the second unchanged.
+    before = load_file(rock / "stage1/weights.safetensors")
+    after = load_file(out)
+    first = [k for k in before if k.startswith("generator.stages.0.")]
+    assert all(torch.equal(before[k], after[k]) for k in first)
+    labels = torch.from_numpy(blobs((10, 10, 10)))[None]
+    block = Block(labels, torch.zeros(1, 3, dtype=torch.int64), ((0, 0, 0), (10, 10, 10)), 1)
+    with torch.no_grad():
+        assert generator(block, 2).octree.reconstruct().max() < 2
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+import torch
+torch.set_num_threads(1)
+import octolith.training.stage as module
+from test_training import train_stage
+stop = int(sys.argv[2])
+step, taken = module.Stage.step, [0]
+def counted(self):
+    if taken[0] == stop:
+        import os, signal
+        os.kill(os.getpid(), getattr(signal, sys.argv[4]))
+    taken[0] += 1
+    return step(self)
+module.Stage.step = counted
+train_stage(Path(sys.argv[1]), 1, all=json.loads(sys.argv[5]))
+"""
+
+
+def killed(rock: Path, at: int, how: str) -> int:
+    changes = TINY["all"] | {"checkpoint_minutes": 1e-6}
+    arguments = [str(rock), str(at), str(Path(__file__).parent), how, json.dumps(changes)]
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments], check=False, capture_output=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    ).returncode  # fmt: skip
+
+
+@pytest.mark.parametrize(("how", "at"), [("SIGTERM", 1), ("SIGUSR1", 4), ("SIGKILL", 3)])
+def test_killed_and_resumed_ends_in_the_same_weights(rock: Path, how: str, at: int) -> None:
+    changes = {"all": TINY["all"] | {"checkpoint_minutes": 1e-6}}
+    undisturbed = load_file(train_stage(rock, 1, **changes))
+    for leftover in (rock / "stage1").glob("*.safetensors"):
+        leftover.unlink()
+    code = killed(rock, at, how)
+    assert code == (-signal.SIGKILL if how == "SIGKILL" else EXIT_RESUME)
+    assert list((rock / "stage1").glob("checkpoint-*.safetensors"))
+    assert killed(rock, -1, how) == 0
+    resumed = load_file(rock / "stage1" / "weights.safetensors")
+    assert undisturbed.keys() == resumed.keys()
+    assert all(torch.equal(value, resumed[key]) for key, value in undisturbed.items())
+
+
+def tiny_stage(rock: Path, stage: int = 1, **changes: object) -> Stage:
+    settings = TrainSettings.model_validate(TINY)
+    torch.manual_seed(0)
+    header = weights.Header(
+        octolith="0", phases=PHASES.names, pore="pore", stage=stage, stages=2, face=8,
+        generator=settings.generator_settings(), critic=settings.critic_settings(), seed=0, data="",
+    )  # fmt: skip
+    of_stage = StageSettings.model_validate(settings.stage(stage).model_dump() | changes)
+    return Stage(
+        *header.build(), stage, of_stage, phases=PHASES, labels=blobs((24, 24, 24)),
+        images=[blobs((40, 40))], seed=0, folder=rock, device=torch.device("cpu"),
+    )  # fmt: skip
+
+
+def test_not_a_number_goes_back_once_and_then_says_what_to_turn(rock: Path) -> None:
+    run = tiny_stage(rock, learning_rate=1e-3)
+    step, taken = run.step, [0]
+
+    def failing() -> dict[str, float]:
+        taken[0] += 1
+        measured = step()
+        return measured | {"critic_loss": float("nan")} if taken[0] in {3, 5} else measured
+
+    run.step = failing  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match=r"Lower train\.all\.learning_rate \(now 0\.0005\)"):
+        run.run(rock / "checkpoint.safetensors")
+    assert taken[0] == 5
+
+
+def test_a_dead_generator_is_noticed(rock: Path) -> None:
+    run = tiny_stage(rock, epochs=20, iterations=1)
+    with torch.no_grad():
+        run.block.classify.bias[2] = -1e6
+    with pytest.raises(TrainingError, match="no node has been mixed for 5 epochs"):
+        run.run(rock / "checkpoint.safetensors")
+
+
+def test_accumulated_batches_give_the_gradient_of_the_joint_one(rock: Path) -> None:
+    """Two micro-batches in one update: the same planes, so the same mean gradient."""
+    run = tiny_stage(rock, accumulate=2, gradient_penalty=0.0)
+    before = {k: v.clone() for k, v in run.block.state_dict().items()}
+    measured = run.step()
+    assert np.isfinite(measured["generator_loss"])
+    assert any(not torch.equal(before[k], v) for k, v in run.block.state_dict().items())
+
+
+# -- files -------------------------------------------------------------------------------------
+
+
+def test_weights_of_another_rock_or_scale_are_refused_by_name(rock: Path) -> None:
+    path = train_stage(rock, 1)
+    with pytest.raises(InputError, match=r"weights for the phases \['pore', 'grain'\]"):
+        weights.load_generator(path, Phases.of(["pore", "quartz"]), stages=2)
+    with pytest.raises(InputError, match=r"weights for 2 stages \(2x\), expected 3 stages \(4x\)"):
+        weights.load_generator(path, PHASES, stages=3)
+    with pytest.raises(InputError, match=r"stage1.*: generator: found widths=\(\(4, 4\)"):
+        train_stage(rock, 2, generator={"widths": [[4, 6], [4, 4]]})
+
+
+def test_damaged_weights_are_named(rock: Path) -> None:
+    path = train_stage(rock, 1)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"damaged file .*Delete it and run again"):
+        weights.read(path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(InputError, match="another program"):
+        weights.read(path)
