@@ -20,20 +20,33 @@ class Layout:
         """A path under the sample's folder."""
         return "/".join([self.results, self.sample, *map(str, parts)])
 
+    def image(self, name: object) -> str:
+        """What `ingest` writes: a 3D image (``lr`` or ``truth``), grey or labels, as given."""
+        return self.path("ingest", f"{name}.h5")
+
+    def labels(self, name: object) -> str:
+        """What `segment` writes: the phases of an image (``lr``, ``hr`` or ``truth``)."""
+        return self.path("segment", f"{name}.h5")
+
     @property
     def lr_image(self) -> str:
-        """What `ingest` writes: the LR image, grey or labels, as given."""
-        return self.path("ingest", "lr.h5")
+        """The LR image as given."""
+        return self.image("lr")
 
     @property
     def lr_labels(self) -> str:
-        """What `segment` writes: LR phases."""
-        return self.path("segment", "lr.h5")
+        """LR phases."""
+        return self.labels("lr")
 
     @property
     def hr_labels(self) -> str:
         """HR phases: every 2D image, resampled to the SR voxel size."""
-        return self.path("segment", "hr.h5")
+        return self.labels("hr")
+
+    @property
+    def truth_labels(self) -> str:
+        """HR phases of the same volume, where they are known."""
+        return self.labels("truth")
 
     def pyramid(self, stage: object) -> str:
         """Classes of the HR images at one stage."""
@@ -77,6 +90,10 @@ class Layout:
         """The page."""
         return self.path("report.html")
 
+    def figure(self, step: object, name: object) -> str:
+        """A figure of a step, without its suffix: there is an SVG and a PNG."""
+        return self.path(step, "figures", name)
+
     def log(self, step: str) -> str:
         """The log of a step (or job) of this sample."""
         return self.path("logs", f"{step}.log")
@@ -84,3 +101,8 @@ class Layout:
     def benchmark(self, step: str) -> str:
         """Wall time and memory of a step (or job), as Snakemake measures it."""
         return self.path("benchmarks", f"{step}.tsv")
+
+
+def index(results: str) -> str:
+    """The page over all samples of a run."""
+    return f"{results}/index.html"

@@ -30,6 +30,7 @@ class Config(Settings):
     samples: str = Field("config/samples.tsv", description="The sample sheet.")
     results: str = Field("results", description="Folder that everything is written to.")
     seed: int = Field(1, ge=0)
+    gpu: bool = Field(True, description="Ask for GPUs to train and to super-resolve.")
     scale: int = Field(16, description="LR voxel over HR pixel: a power of two, 2 to 64.")
     phases: tuple[str, ...] = ("pore", "quartz", "feldspar", "clay")
     pore: str = "pore"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from glob import glob
 from pathlib import Path
 from typing import Self
 
@@ -38,6 +39,24 @@ class Sample(Settings):
                 "sample", repr(self.sample), "letters, digits, '.', '_' and '-'", "Rename it."
             )
         return self
+
+    def hr_files(self) -> list[str]:
+        """The files of the 2D images: in the order of the patterns, sorted within each.
+
+        Raises
+        ------
+        InputError : a pattern that matches no file.
+        """
+        found: list[str] = []
+        for pattern in filter(None, map(str.strip, self.hr.split(";"))):
+            files = sorted(glob(pattern))  # noqa: PTH207 (a pattern may be absolute)
+            if not files:
+                raise InputError(
+                    f"sample {self.sample!r}: hr", f"no file that matches {pattern!r}",
+                    "at least one", "Paths start from where snakemake is run.",
+                )  # fmt: skip
+            found += [file for file in files if file not in found]
+        return found
 
 
 def read_samples(path: str | Path, config: Config) -> dict[str, Sample]:

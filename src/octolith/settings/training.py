@@ -103,6 +103,10 @@ class TrainSettings(Settings):
     all: dict[str, Any] = Field({}, description="Changes for every stage.")
     stages: dict[int, dict[str, Any]] = Field({}, description="Changes for single stages.")
     ranks: int = Field(1, ge=1, description="Processes (GPUs) that share a stage.")
+    jobs: int = Field(
+        8, ge=1, description="Jobs that a stage may take: each goes on where the one before was "
+        "stopped by a time limit or died."
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -137,6 +141,17 @@ class TrainSettings(Settings):
             | self.stages.get(stage, {})
         )
         return StageSettings.read(values, f"train.stages.{stage}")
+
+    def only(self, stage: int) -> TrainSettings:
+        """What one stage depends on, complete, and nothing of the other stages."""
+        return TrainSettings(
+            preset=self.preset,
+            lr_cube=self.cube,
+            generator=self.generator_settings().model_dump(),
+            critic=self.critic_settings().model_dump(),
+            stages={stage: self.stage(stage).model_dump()},
+            ranks=self.ranks,
+        )
 
 
 def presets() -> list[str]:
