@@ -15,6 +15,9 @@ PALETTE = (
 )  # fmt: skip
 MIXED_COLOUR = "#ffffff"
 
+OUTSIDE = 255
+"""Label of voxels that are not rock: around a cylindrical core in its box."""
+
 
 @dataclass(frozen=True)
 class Phases:

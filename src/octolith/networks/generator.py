@@ -13,6 +13,7 @@ from octolith import octree
 from octolith.networks.context import interpolate
 from octolith.networks.noise import coordinate_noise
 from octolith.octree import Level, Octree
+from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
 
 Box = tuple[tuple[int, int, int], tuple[int, int, int]]
@@ -52,10 +53,12 @@ class Growth:
     ----------
     octree : of the core alone, in the core's own coordinates.
     logits : (n, K+1) of the finest level's nodes.
+    computed : nodes computed at each depth, those of the halo included.
     """
 
     octree: Octree
     logits: Tensor
+    computed: tuple[int, ...] = ()
 
     @property
     def probabilities(self) -> Tensor:
@@ -258,7 +261,9 @@ class Generator(nn.Module):
         level = Level.grid(block.shape, block.labels.shape[0], block.labels.device)
         with self._learning(1, stage):
             features, logits = self.stages[0](self._input(block), block.labels, level)
-        levels, classes = [level], [self.decide(logits, 1)]
+        z, y, x = level.coordinates.unbind(-1)
+        outside = block.labels[level.batch_index, z, y, x] == OUTSIDE
+        levels, classes = [level], [self.decide(logits, 1).masked_fill_(outside, OUTSIDE)]
         for s in range(2, stage + 1):
             grown = (classes[-1] == self.phases) & inside(level, boxes[s - 2])
             parents = level.select(grown)
@@ -315,7 +320,10 @@ def _core(grown: Octree, logits: Tensor, core: Box) -> Growth:
         levels.append(cut)
         classes.append(known[rows])
     shape = _triple([b - a for a, b in zip(low, high, strict=True)])
-    return Growth(Octree(shape, tuple(levels), tuple(classes), grown.phases), logits[rows])
+    computed = tuple(len(level) for level in grown.levels)
+    return Growth(
+        Octree(shape, tuple(levels), tuple(classes), grown.phases), logits[rows], computed
+    )
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -2,7 +2,8 @@
 
 from octolith.octree.conv import conv3, node_table, upsample
 from octolith.octree.level import Level
-from octolith.octree.octree import Octree, build
+from octolith.octree.octree import Octree, build, from_classes
 from octolith.octree.render import render
 
-__all__ = ["Level", "Octree", "build", "conv3", "node_table", "render", "upsample"]
+__all__ = ["Level", "Octree", "build", "conv3",
+    "from_classes", "node_table", "render", "upsample"]

@@ -63,6 +63,22 @@ class Octree:
         return dense
 
 
+def from_classes(shape: Shape, classes: list[Tensor], phases: int) -> Octree:
+    """The octree that a list of classes describes, since they say which nodes have children.
+
+    Parameters
+    ----------
+    shape : (z, y, x) in LR voxels of one volume.
+    classes : for each depth (n,) uint8, in Morton order.
+    """
+    level = Level.grid(shape, 1, classes[0].device)
+    levels = [level]
+    for known in classes[:-1]:
+        level = level.select(known == phases).children()
+        levels.append(level)
+    return Octree(shape, tuple(levels), tuple(classes), phases)
+
+
 def build(labels: Tensor, depth: int, phases: int) -> Octree:
     """The octree of a dense label volume: mixed where a cell's voxels differ.
 

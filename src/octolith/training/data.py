@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from octolith.errors import InputError
 from octolith.networks import Block
+from octolith.phases import OUTSIDE
 
-OUTSIDE = 255
 # A drawn crop that touches the outside of the rock is drawn again, this often.
 TRIES = 1000
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from octolith.training.data import OUTSIDE
+from octolith.phases import OUTSIDE
 
 LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 

@@ -9,12 +9,13 @@
 ((4, 5, 6), (3.5, 3.5, 3.5), (2, 5))
 """
 
+from octolith.phases import OUTSIDE
 from octolith.volumes.disk import new_hdf5
 from octolith.volumes.hdf5 import create_volume, write_volume
 from octolith.volumes.images import ImageSet, open_images, read_images, write_images
 from octolith.volumes.opening import open_volume
 from octolith.volumes.options import parse_crop, parse_reader
-from octolith.volumes.volume import OUTSIDE, Volume
+from octolith.volumes.volume import Volume
 
 __all__ = [
     "OUTSIDE",

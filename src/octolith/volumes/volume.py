@@ -13,9 +13,6 @@ import numpy as np
 from octolith.errors import InputError
 from octolith.phases import Phases
 
-OUTSIDE = 255
-"""Label of voxels that are not rock: around a cylindrical core in its box."""
-
 STACK = "Give one 3D image: a stack, or a folder of slices; one channel, one time."
 
 Triple = tuple[float, float, float]
