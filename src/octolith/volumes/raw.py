@@ -14,7 +14,7 @@ from octolith.volumes.volume import Source, Volume
 
 NPY_MAGIC = b"\x93NUMPY"
 ORDERS = {"little": "<", "big": ">"}
-NOISE, IMAGE = 0.3, 0.6
+CLEARLY_MORE = 0.3
 
 
 def open_raw(
@@ -69,28 +69,26 @@ def open_npy(path: Path) -> Source:
 
 
 def misread_as(volume: Volume) -> str | None:
-    """Whether the voxels look like an image only when their bytes are read in another way.
+    """Whether the voxels look more like an image when their bytes are read in another way.
 
-    Neighbouring voxels of an image resemble each other. Where those of ``volume`` do not (their
-    correlation is below 0.3) but would with the bytes swapped, or the sign bit taken as
-    magnitude (above 0.6), the reader options are wrong.
+    Neighbouring voxels of an image resemble each other: their correlation is high. Where another
+    byte order, or the sign bit taken as magnitude, makes it higher by 0.3 and more, the reader
+    options are wrong.
 
     Returns
     -------
-    What the options should say (``order=big``, ``dtype=uint16``), or None if all is well.
+    the other way in words (``the other byte order``, ``dtype=uint16``), or None if all is well.
     """
-    if volume.dtype.itemsize == 1 or volume.dtype.kind == "b":
+    if volume.dtype.itemsize == 1:
         return None
-    middle = volume.shape[0] // 2
-    plane = volume[middle, :512, :512]
+    plane = volume[volume.shape[0] // 2, :512, :512]
     ways = {"the other byte order": plane.byteswap()}
     if plane.dtype.kind in "iu":
-        other = np.dtype(f"{'u' if plane.dtype.kind == 'i' else 'i'}{plane.dtype.itemsize}")
-        ways[f"dtype={other.name}"] = plane.view(other)
-    if _neighbour_correlation(plane) > NOISE:
-        return None
-    best = max(ways, key=lambda way: _neighbour_correlation(ways[way]))
-    return best if _neighbour_correlation(ways[best]) > IMAGE else None
+        other = f"{'u' if plane.dtype.kind == 'i' else ''}int{8 * plane.dtype.itemsize}"
+        ways[f"dtype={other}"] = plane.view(other)
+    likeness = {way: _neighbour_correlation(values) for way, values in ways.items()}
+    best = max(likeness, key=likeness.__getitem__)
+    return best if likeness[best] > _neighbour_correlation(plane) + CLEARLY_MORE else None
 
 
 def _neighbour_correlation(plane: np.ndarray) -> float:

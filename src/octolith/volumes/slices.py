@@ -22,6 +22,7 @@ from octolith.volumes.volume import Source, keep_axes, plain_dtype
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".tif", ".tiff", ".png", ".bmp", ".pgm", ".jpg", ".jpeg", ".npy")
+FORMATS = ("PNG", "BMP", "PPM", "JPEG")
 # Pillow's names for what a pixel is; a palette's index is a label.
 MODES = {"1": "bool", "L": "u1", "P": "u1", "I;16": "u2", "I;16B": ">u2", "I": "i4", "F": "f4"}
 
@@ -75,7 +76,7 @@ def open_image(path: Path) -> Source:
     if start.startswith(NPY_MAGIC):
         return open_npy(path)
     try:
-        image = Image.open(path)
+        image = Image.open(path, formats=FORMATS)
     except (UnidentifiedImageError, OSError) as error:
         raise InputError(path, f"no readable image ({error})", "TIFF, PNG or the like") from None
     if image.mode not in MODES:
