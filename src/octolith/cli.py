@@ -7,6 +7,7 @@ import sys
 import typer
 
 from octolith import __version__
+from octolith.commands.model import model
 from octolith.commands.phantom import phantom
 from octolith.errors import OctolithError
 
@@ -26,6 +27,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
         raise typer.Exit
 
 
+app.command()(model)
 app.command()(phantom)
 
 

@@ -1,0 +1,78 @@
+"""`octolith model`: the networks of a preset, as the paper's tables print them."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from octolith.networks import Critic, Generator, parameter_count
+from octolith.networks.generator import halo
+from octolith.settings.training import TrainSettings, presets
+
+
+def model(
+    preset: Annotated[str, typer.Option(help="One of the shipped presets.")] = "laptop",
+    phases: Annotated[int, typer.Option(min=2, max=16, help="Number of phases, K.")] = 4,
+    scale: Annotated[int, typer.Option(help="LR voxel over HR pixel: 2 to 64.")] = 16,
+) -> None:
+    """Print the layers and weights of a preset, stage by stage.
+
+    Example: `octolith model --preset paper` prints the networks of Ugolkov et al., tables A1 and
+    C1. The shipped presets are listed by `--preset help`.
+    """
+    console = Console()
+    if preset == "help":
+        console.print("\n".join(presets()))
+        return
+    settings = TrainSettings(preset=preset)
+    stages = int(math.log2(scale)) + 1
+    with torch.device("meta"):
+        generator = Generator(settings.generator_settings(), phases, stages)
+        critic = Critic(settings.critic_settings(), phases + 1, stages, settings.cube)
+    cube = settings.cube
+    console.print(_generator_table(generator, cube))
+    console.print(_critic_table(critic, cube << (stages - 1)))
+    reach = halo(generator.settings, stages - 1)
+    console.print(f"A block's core depends on {reach} LR voxels around it.")
+
+
+def _generator_table(generator: Generator, cube: int) -> Table:
+    table = Table("stage", "layer", "output, at most", "weights", title="Generator")
+    for number, stage in enumerate(generator.stages, 1):
+        edge = cube << (number - 1)
+        for name, layer in stage.named_children():
+            channels = next(layer.parameters()).shape[0]
+            if name == "up":
+                channels = layer.out_channels
+            size = f"{channels} × {edge}³"
+            table.add_row(str(number), name, size, f"{parameter_count(layer):,}")
+        table.add_row("", "", "", f"[bold]{parameter_count(stage):,}", end_section=True)
+    table.add_row("", "all", "", f"[bold]{parameter_count(generator):,}")
+    return table
+
+
+def _critic_table(critic: Critic, face: int) -> Table:
+    table = Table("stage", "layer", "output", "weights", title="Critic")
+    stages = len(critic.layers)
+    for stage in range(stages, 0, -1):
+        face //= 2
+        layer = critic.layers[stage - 1]
+        size = f"{layer.out_channels} × {face}²"
+        table.add_row(str(stage), "conv 3×3, stride 2", size, f"{parameter_count(layer):,}")
+    for layer in critic.trunk:
+        face //= 2
+        size = f"{layer.out_channels} × {face}²"
+        table.add_row("", "conv 3×3, stride 2", size, f"{parameter_count(layer):,}")
+    size = f"{critic.head.out_channels} × 1²"
+    kernel = f"conv {critic.head.kernel_size[0]}×{critic.head.kernel_size[1]}"
+    table.add_row("", kernel, size, f"{parameter_count(critic.head):,}")
+    table.add_row("", "linear", "1", f"{parameter_count(critic.score):,}", end_section=True)
+    entering = parameter_count(critic.from_classes)
+    table.add_row("", "all", "", f"[bold]{parameter_count(critic) - entering:,}")
+    table.add_row("1–" + str(stages - 1), "from one-hot, 1×1", "", f"{entering:,}")
+    return table
