@@ -29,6 +29,11 @@ class Settings(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise explain(error, cls, where) from None
+        except InputError as error:
+            # A validator's own; pydantic lets it pass as it is.
+            raise InputError(
+                f"{where}: {error.where}", error.found, error.expected, error.mend
+            ) from None
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> InputError:

@@ -14,6 +14,7 @@ from octolith.errors import InputError
 from octolith.phases import Phases
 from octolith.settings.base import Settings
 from octolith.settings.steps import (
+    OUTSIDE_NAME,
     DescribeSettings,
     ExportSettings,
     NetworkSettings,
@@ -57,10 +58,10 @@ class Config(Settings):
         phases = self.rock
         for name, recipe in self.segmentations.items():
             where = f"segmentations.{name}"
-            if (recipe.bands is None) == (recipe.labels is None):
-                raise InputError(where, "both or neither", "either 'bands' or 'labels'")
+            if recipe.bands is not None and recipe.labels is not None:
+                raise InputError(where, "both 'bands' and 'labels'", "one of them")
             for phase in recipe.bands or set((recipe.labels or {}).values()):
-                if phase not in phases.names:
+                if phase not in (*phases.names, OUTSIDE_NAME):
                     raise InputError(
                         where, f"the unknown phase {phase!r}", f"one of {list(phases.names)}"
                     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -10,27 +11,68 @@ from octolith.errors import InputError
 from octolith.settings.base import Settings
 
 
+def odd(size: int) -> int:
+    """A window has a centre."""
+    if size % 2 == 0:
+        raise InputError("size", size, "an odd number", f"Take {size - 1} or {size + 1}.")
+    return size
+
+
+Bands = dict[str, list[tuple[float, float]]]
+OUTSIDE_NAME = "outside"
+"""In bands and label maps: what is not rock, such as the air around a cylindrical core."""
+
+
 class DenoiseSettings(Settings):
     """Optional denoising before the bands."""
 
     method: Literal["none", "median", "non-local-means", "bilateral"] = "none"
-    size: int = Field(3, ge=1, description="Window or patch edge, voxels.")
+    size: int = Field(3, ge=1, description="Window (or patch) edge, voxels; odd.")
+    search: int = Field(
+        3, ge=1, description="How far non-local means looks for patches alike, voxels; its time "
+        "grows with the cube."
+    )  # fmt: skip
     strength: float = Field(
         1.0, gt=0, description="In units of the image's own noise: h of non-local means, the "
         "grey-level sigma of the bilateral filter."
     )  # fmt: skip
 
+    @field_validator("size")
+    @classmethod
+    def _odd(cls, size: int) -> int:
+        return odd(size)
+
 
 class SegmentationSettings(Settings):
-    """Grey levels or labels to phases. Give ``bands`` for a grey image, ``labels`` for labels."""
+    """Grey levels or labels to phases. Give ``bands`` for a grey image, ``labels`` for labels.
 
-    bands: dict[str, list[tuple[float, float]]] | None = Field(
+    With neither, the step stops and suggests one.
+    """
+
+    bands: Bands | None = Field(
         None,
         description="Phase -> grey-level bands [from, to); a phase may own several "
-        "(paper 1, table 1). The last band's upper end belongs to it.",
+        "(paper 1, table 1). The last band's upper end belongs to it. 'outside' is no rock.",
     )
-    labels: dict[int, str] | None = Field(None, description="Label value -> phase.")
+    labels: dict[int, str] | None = Field(
+        None, description="Label value -> phase, or 'outside' for what is no rock."
+    )
     denoise: DenoiseSettings = DenoiseSettings()
+
+    @field_validator("bands")
+    @classmethod
+    def _apart(cls, bands: Bands | None) -> Bands | None:
+        spans = [(low, high, name) for name, own in (bands or {}).items() for low, high in own]
+        for low, high, name in spans:
+            if not low < high:
+                raise InputError("bands", f"{name} from {low:g} to {high:g}", "from < to")
+        for (low, high, name), (start, stop, other) in pairwise(sorted(spans)):
+            if start < high:
+                raise InputError(
+                    "bands", f"an overlap of {name} [{low:g}, {high:g}) and {other} "
+                    f"[{start:g}, {stop:g})", "every grey level in one band", "Move an end.",
+                )  # fmt: skip
+        return bands
 
 
 class SuperResolveSettings(Settings):
@@ -57,22 +99,38 @@ class SmoothSettings(Settings):
     @field_validator("size")
     @classmethod
     def _odd(cls, size: int) -> int:
-        if size % 2 == 0:
-            raise InputError("size", size, "an odd number", f"Take {size - 1} or {size + 1}.")
-        return size
+        return odd(size)
 
 
 class DescribeSettings(Settings):
     """What is measured, and on how many patches of which physical size."""
 
-    patch_um: float | None = Field(None, gt=0, description="None: half the shortest image edge.")
-    patches: int = Field(16, ge=1)
-    max_lag_um: float | None = Field(None, gt=0, description="None: half the patch.")
+    patch_um: float | None = Field(
+        None, gt=0, description="Edge of a patch in every image. None: half the shortest edge of "
+        "any image, within max_voxels."
+    )  # fmt: skip
+    max_voxels: int = Field(
+        256, ge=2, description="Without patch_um: edge of a patch in the finest image, at most."
+    )
+    patches: int = Field(16, ge=1, description="Drawn from each image (256 in paper 1).")
+    points: int = Field(
+        64, ge=8, description="A curve is written at so many of its distances, at most: the short "
+        "ones all, the longer ones in growing steps."
+    )  # fmt: skip
     descriptors: tuple[str, ...] = (
         "volume_fraction",
         "interfacial_area",
         "two_point_correlation",
     )
+    options: dict[str, dict[str, Any]] = Field(
+        {}, description="Descriptor -> its own options, such as {two_point_correlation: "
+        "{max_lag_um: 50}}; docs/descriptors.md lists them."
+    )  # fmt: skip
+
+    def only(self, name: str) -> Self:
+        """All that measuring one descriptor depends on."""
+        own = {name: self.options[name]} if name in self.options else {}
+        return self.model_copy(update={"descriptors": (name,), "options": own})
 
 
 class NetworkSettings(Settings):

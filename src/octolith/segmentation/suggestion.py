@@ -1,0 +1,82 @@
+"""A first guess for those who have not decided: multi-Otsu thresholds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from skimage.filters import threshold_multiotsu
+
+from octolith.errors import InputError
+from octolith.segmentation.histogram import Histogram
+
+# scikit-image tries every set of thresholds; this many take it about a second.
+MOST_SETS = 5e7
+
+Suggestion = dict[str, list[tuple[float, float]]]
+
+
+def suggest_bands(
+    histogram: Histogram, names: Sequence[str], limits: tuple[float, float], where: object
+) -> Suggestion:
+    """Bands that make the phases' grey levels differ most (Otsu 1979, several thresholds).
+
+    Parameters
+    ----------
+    histogram : of the image, denoised as it will be.
+    names : the phases **from dark to bright**.
+    limits : where the first band begins and the last one ends.
+    where : the image, for the error.
+
+    Returns
+    -------
+    phase -> one band.
+
+    Raises
+    ------
+    InputError : fewer grey levels than phases.
+    """
+    counts, centres = _coarse(histogram, len(names))
+    if np.count_nonzero(counts) < len(names):
+        raise InputError(
+            where, f"{np.count_nonzero(counts)} grey levels", f"{len(names)} or more, one a phase"
+        )
+    cuts = threshold_multiotsu(classes=len(names), hist=(counts, centres))
+    step = 1.0 if histogram.width >= 1 else 10.0 ** math.floor(math.log10(histogram.width))
+    # A threshold is the last bin of the darker class.
+    half = (centres[1] - centres[0]) / 2
+    inner = [round(math.ceil((cut + half) / step - 1e-6) * step, 12) for cut in cuts]
+    edges = [limits[0], *inner, limits[1]]
+    return {
+        name: [(low, high)] for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)
+    }
+
+
+def suggestion(
+    histogram: Histogram, names: Sequence[str], limits: tuple[float, float], where: object
+) -> str:
+    """The line of YAML to paste under a name in ``segmentations``.
+
+    An image with as few values as there are phases is taken for labels.
+    """
+    values = histogram.centres[histogram.counts > 0]
+    if histogram.width == 1 and len(values) <= len(names):
+        pairs = zip(values, names, strict=False)
+        return "labels: {" + ", ".join(f"{value:g}: {name}" for value, name in pairs) + "}"
+    bands = suggest_bands(histogram, names, limits, where)
+    text = ", ".join(
+        f"{name}: [[{low:g}, {high:g}]]" for name, own in bands.items() for low, high in own
+    )
+    return "bands: {" + text + "}"
+
+
+def _coarse(histogram: Histogram, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The histogram in as many bins as an exhaustive search can afford."""
+    sizes = range(Histogram.MOST_BINS, 0, -1)
+    bins = next(n for n in sizes if math.comb(n, classes - 1) < MOST_SETS)
+    together = -(-len(histogram.counts) // bins)
+    padded = np.pad(histogram.counts, (0, -len(histogram.counts) % together))
+    counts = padded.reshape(-1, together).sum(axis=1)
+    first = histogram.edges[0] + histogram.width * together / 2
+    return counts, first + np.arange(len(counts)) * histogram.width * together
