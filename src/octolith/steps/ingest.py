@@ -91,7 +91,7 @@ def _check_reading(volume: Volume) -> None:
             volume.path,
             f"neighbouring voxels far less alike when read as {volume.format} than with {better}",
             "an image",
-            "Correct lr_reader in the sample sheet.",
+            "Correct lr_reader in the sample sheet (or, if it is right, convert the file to TIFF).",
         )
 
 

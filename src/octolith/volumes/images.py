@@ -101,7 +101,7 @@ def open_images(patterns: str, pixel_um: float | None = None) -> ImageSet:
     for file in _files(patterns):
         source = open_image(file)
         try:
-            planes = np.asarray(source.array[...])
+            planes = np.asarray(source.array[(slice(None),) * len(source.array.shape)])
         finally:
             source.close()
         if planes.ndim < 2:

@@ -14,7 +14,8 @@ from octolith.volumes.volume import Source, Volume
 
 NPY_MAGIC = b"\x93NUMPY"
 ORDERS = {"little": "<", "big": ">"}
-CLEARLY_MORE = 0.3
+RAW = "raw"
+CLEARLY = 3
 
 
 def open_raw(
@@ -54,7 +55,7 @@ def open_raw(
         )
     return Source(
         np.memmap(path, kind, "r", offset, tuple(shape)),
-        f"raw {kind.name}, {byteorder}-endian",
+        f"{RAW} {kind.name}, {byteorder}-endian",
         provenance={"reader": f"raw {kind.name} {byteorder} {'x'.join(map(str, shape))}"},
     )
 
@@ -69,26 +70,27 @@ def open_npy(path: Path) -> Source:
 
 
 def misread_as(volume: Volume) -> str | None:
-    """Whether the voxels look more like an image when their bytes are read in another way.
+    """Whether a raw file looks more like an image when its bytes are read in another way.
 
-    Neighbouring voxels of an image resemble each other: their correlation is high. Where another
-    byte order, or the sign bit taken as magnitude, makes it higher by 0.3 and more, the reader
-    options are wrong.
+    Neighbouring voxels of an image resemble each other: one minus their correlation is small.
+    Where another byte order, or the sign bit taken as magnitude, makes it three times smaller,
+    the reader options are wrong. Formats that say themselves how to read them are not doubted.
 
     Returns
     -------
     the other way in words (``the other byte order``, ``dtype=uint16``), or None if all is well.
     """
-    if volume.dtype.itemsize == 1:
+    if volume.dtype.itemsize == 1 or not volume.format.startswith(RAW):
         return None
     plane = volume[volume.shape[0] // 2, :512, :512]
     ways = {"the other byte order": plane.byteswap()}
     if plane.dtype.kind in "iu":
         other = f"{'u' if plane.dtype.kind == 'i' else ''}int{8 * plane.dtype.itemsize}"
         ways[f"dtype={other}"] = plane.view(other)
-    likeness = {way: _neighbour_correlation(values) for way, values in ways.items()}
-    best = max(likeness, key=likeness.__getitem__)
-    return best if likeness[best] > _neighbour_correlation(plane) + CLEARLY_MORE else None
+    roughness = {way: 1 - _neighbour_correlation(values) for way, values in ways.items()}
+    best = min(roughness, key=roughness.__getitem__)
+    doubtful = CLEARLY * roughness[best] < 1 - _neighbour_correlation(plane)
+    return best if doubtful else None
 
 
 def _neighbour_correlation(plane: np.ndarray) -> float:

@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
-import zarr
 
 from octolith.errors import InputError
 from octolith.volumes.disk import size_in_words
@@ -26,7 +25,7 @@ COARSEST_PIXEL_UM = 80.0
 def open_tiff(path: Path) -> Source:
     """Open the one image of a TIFF file: 2D, or a stack.
 
-    Uncompressed contiguous files are mapped into memory; of others only the pages (or tiles)
+    Uncompressed contiguous files are mapped into memory; of others only the pages
     that are asked for are decoded.
 
     Raises
@@ -43,9 +42,10 @@ def open_tiff(path: Path) -> Source:
         stack = _one_stack(path, series)
         _check_length(path, stack)
         dialect = "OME-TIFF" if tif.is_ome else "ImageJ TIFF" if tif.is_imagej else "TIFF"
-        how = tifffile.COMPRESSION(stack.keyframe.compression).name.lower().replace("_", " ")
+        how = str(getattr(stack.keyframe.compression, "name", stack.keyframe.compression)).lower()
+        contiguous = stack.dataoffset is not None
         return Source(
-            _Decoded(path, _lazily(path, stack)),
+            tifffile.memmap(path, mode="r") if contiguous else _Decoded(path, _Pages(stack)),
             f"{'Big' * tif.is_bigtiff}{dialect}, {len(stack.pages)} page(s), compression: {how}",
             _voxel_size(tif),
             provenance={"reader": f"tifffile {tifffile.__version__}"},
@@ -120,11 +120,13 @@ def _check_length(path: Path, stack: tifffile.TiffPageSeries) -> None:
     if stack.dataoffset is not None:
         end = stack.dataoffset + stack.nbytes
     else:
-        extents = ((p.dataoffsets, p.databytecounts) for p in stack.pages if p is not None)
+        extents = [(page.dataoffsets, page.databytecounts) for page in stack.pages if page]
+        if len(extents) < len(stack.pages):
+            raise _damaged(path, f"{len(stack.pages) - len(extents)} pages are missing")
         end = max(
             o + n for offsets, counts in extents for o, n in zip(offsets, counts, strict=True)
         )
-    size = path.stat().st_size
+    size = stack.keyframe.parent.filehandle.size
     if end > size:
         raise InputError(
             path,
@@ -134,13 +136,22 @@ def _check_length(path: Path, stack: tifffile.TiffPageSeries) -> None:
         )
 
 
-def _lazily(path: Path, stack: tifffile.TiffPageSeries) -> Lazy:
-    if stack.dataoffset is not None:
-        return tifffile.memmap(path, mode="r")
-    # A strip of a few rows would be a chunk of its own: too many to handle one by one.
-    whole_pages = None if stack.keyframe.is_tiled else "page"
-    array: Lazy = zarr.open_array(stack.aszarr(level=0, chunkmode=whole_pages), mode="r")
-    return array
+class _Pages:
+    """The pages of a stack, decoded one by one when they are asked for."""
+
+    def __init__(self, stack: tifffile.TiffPageSeries) -> None:
+        self._pages: Any = stack.pages
+        self.shape, self.dtype = stack.shape, stack.dtype
+        leading = self.shape[: len(self.shape) - len(stack.keyframe.shape)]
+        self._numbers = np.arange(len(self._pages)).reshape(leading)
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
+        leading, inside = index[: self._numbers.ndim], index[self._numbers.ndim :]
+        numbers = self._numbers[leading]
+        if numbers.size == 0:
+            return np.empty(self.shape, self.dtype)[index]
+        planes = [self._pages[number].asarray()[inside] for number in numbers.flat]
+        return np.reshape(planes, numbers.shape + planes[0].shape)
 
 
 def _voxel_size(tif: tifffile.TiffFile) -> Triple | None:
