@@ -141,7 +141,10 @@ class NetworkSettings(Settings):
     subvolumes: int = Field(1, ge=1)
 
 
+ExportFormat = Literal["ome-zarr", "tiff", "raw", "vti"]
+
+
 class ExportSettings(Settings):
     """What people open."""
 
-    formats: tuple[Literal["ome-zarr", "tiff", "raw", "vti"], ...] = ("tiff",)
+    formats: tuple[ExportFormat, ...] = ("tiff",)

@@ -1,0 +1,31 @@
+"""Statistical descriptors of a microstructure: one function each, all with the same interface.
+
+Every descriptor is called as ``f(labels, voxel_size_um, phases, *, periodic=False, **options)``
+and returns a tidy table; `NAMES` lists them and `measure` finds one by name. Distances are in µm,
+voxels labelled `octolith.volumes.OUTSIDE` are not counted, and what is undefined (a curve of an
+absent phase, say) is left out of the table rather than filled in.
+
+>>> import numpy as np
+>>> from octolith.phases import Phases
+>>> stripes = np.tile(np.uint8([0, 1]), (4, 2))
+>>> table = measure("interfacial_area", stripes, 3.5, Phases.of(["pore", "grain"]))
+>>> table.loc[table.descriptor == "interfacial_area", ["phase", "other", "value"]]
+  phase  other  value
+0  pore  grain    0.5
+"""
+
+from octolith.descriptors.correlation import two_point_correlation
+from octolith.descriptors.fractions import volume_fraction
+from octolith.descriptors.interfaces import interfacial_area
+from octolith.descriptors.registry import COLUMNS, measure, names
+
+NAMES = names()
+
+__all__ = [
+    "COLUMNS",
+    "NAMES",
+    "interfacial_area",
+    "measure",
+    "two_point_correlation",
+    "volume_fraction",
+]

@@ -1,0 +1,131 @@
+"""One interface for all descriptors: labels and voxel size in, a tidy table out."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from octolith.descriptors.microstructure import Microstructure
+from octolith.errors import InputError
+from octolith.phases import Phases
+
+COLUMNS = (
+    "descriptor", "phase", "other", "direction", "distance_um", "quantile", "value", "unit"
+)  # fmt: skip
+
+Measure = Callable[..., pd.DataFrame]
+_REGISTRY: dict[str, Measure] = {}
+
+
+def rows(
+    descriptor: str,
+    value: ArrayLike,
+    unit: str,
+    *,
+    phase: str = "",
+    other: str = "",
+    direction: str = "",
+    distance_um: ArrayLike = np.nan,
+    quantile: ArrayLike = np.nan,
+) -> pd.DataFrame:
+    """Rows of a table: one for a scalar, one a point of a curve.
+
+    What is undefined (not finite: nothing was there to be counted) is left out: a table holds
+    neither NaN nor an invented zero.
+    """
+    columns = np.broadcast_arrays(*map(np.atleast_1d, (distance_um, quantile, value)))
+    distances, quantiles, values = (np.asarray(column, dtype=float) for column in columns)
+    frame = pd.DataFrame(
+        {
+            "descriptor": descriptor,
+            "phase": phase,
+            "other": other,
+            "direction": direction,
+            "distance_um": distances,
+            "quantile": quantiles,
+            "value": values,
+            "unit": unit,
+        }
+    )
+    return frame[np.isfinite(values)]
+
+
+def descriptor(function: Callable[..., Iterator[pd.DataFrame]]) -> Measure:
+    """Register ``function(micro, **options)``, which yields `rows`, under its own name.
+
+    The registered function is called as ``f(labels, voxel_size_um, phases, *, periodic=False,
+    **options)``, checks all of these, and returns one table with `COLUMNS`.
+    """
+    name = function.__name__
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in list(inspect.signature(function).parameters.values())[1:]
+    ]
+
+    @wraps(function)
+    def measured(
+        labels: np.ndarray,
+        voxel_size_um: float | Sequence[float],
+        phases: Phases,
+        *,
+        periodic: bool = False,
+        **options: Any,
+    ) -> pd.DataFrame:
+        known = [parameter.name for parameter in own]
+        for key in options:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                mend = f"Did you mean {near[0]!r}?" if near else ""
+                raise InputError(f"options of {name}", repr(key), f"one of {known}", mend)
+        micro = Microstructure.of(labels, voxel_size_um, phases, periodic)
+        pieces = [piece for piece in function(micro, **options) if len(piece)]
+        if not pieces:
+            return pd.DataFrame(columns=list(COLUMNS))
+        return pd.concat(pieces, ignore_index=True)
+
+    public = list(inspect.signature(measured, follow_wrapped=False).parameters.values())[:-1]
+    measured.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [*public, *own], return_annotation=pd.DataFrame
+    )
+    _REGISTRY[name] = measured
+    return measured
+
+
+def names() -> tuple[str, ...]:
+    """The registered descriptors."""
+    return tuple(_REGISTRY)
+
+
+def measure(
+    name: str,
+    labels: np.ndarray,
+    voxel_size_um: float | Sequence[float],
+    phases: Phases,
+    **options: Any,
+) -> pd.DataFrame:
+    """Measure the descriptor called ``name``.
+
+    Parameters
+    ----------
+    name : one of `octolith.descriptors.NAMES`.
+    labels : (z, y, x) or (y, x) label codes; `OUTSIDE` is not counted.
+    voxel_size_um : edge of a voxel in µm, or one for each axis.
+    phases : what the codes mean.
+    options : ``periodic``, and the descriptor's own.
+
+    Raises
+    ------
+    InputError : no such descriptor or option, or an image that it cannot be measured on.
+    """
+    if name not in _REGISTRY:
+        near = difflib.get_close_matches(name, _REGISTRY, 1)
+        mend = f"Did you mean {near[0]!r}?" if near else ""
+        raise InputError("descriptor", repr(name), f"one of {sorted(_REGISTRY)}", mend)
+    return _REGISTRY[name](labels, voxel_size_um, phases, **options)

@@ -1,0 +1,116 @@
+"""The step `describe`: one descriptor of all images of a sample, and what came closer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from octolith import descriptors
+from octolith.descriptors.comparison import DENSITIES, compare_tables, read_table
+from octolith.descriptors.sampling import Source, patch_edge, patches
+from octolith.files import atomic
+from octolith.progress import track
+from octolith.settings.steps import DescribeSettings
+from octolith.volumes import open_volume, read_images
+
+NUMBERS = "%.7g"
+
+
+def describe(
+    name: str,
+    *,
+    lr: str | Path,
+    sr: Sequence[str | Path],
+    hr: str | Path,
+    out_csv: str | Path,
+    settings: DescribeSettings,
+    truth: str | Path | None = None,
+    seed: int = 0,
+) -> None:
+    """Measure one descriptor on patches of equal physical size of every image.
+
+    Parameters
+    ----------
+    name : one of `octolith.descriptors.NAMES`.
+    lr, truth : label volumes; the truth only where there is one.
+    sr : label volumes, one a realisation.
+    hr : a set of 2D label images.
+    out_csv : the table to be: columns ``image``, ``realisation``, ``patch`` and those of
+        `octolith.descriptors.COLUMNS`.
+    settings : how many patches, how large, and the descriptors' options.
+    seed : chooses the patches; the same for every descriptor and in all volumes.
+
+    Raises
+    ------
+    InputError : an image that cannot be read or is smaller than a patch, an unknown descriptor
+        or option.
+    """
+    with ExitStack() as stack:
+        volumes = [("LR", 0, lr), *(("SR", number, path) for number, path in enumerate(sr))]
+        volumes += [("truth", 0, truth)] if truth else []
+        sources = [
+            Source(image, number, stack.enter_context(open_volume(path)))
+            for image, number, path in volumes
+        ]
+        sources.append(Source("HR", 0, read_images(hr)))
+        table = pd.concat(_measured(name, sources, settings, seed), ignore_index=True)
+    with atomic(out_csv) as temporary:
+        table.to_csv(temporary, index=False, float_format=NUMBERS)
+
+
+def compare(tables: Sequence[str | Path], out_csv: str | Path, seed: int = 0) -> None:
+    """Write how far LR and SR are from HR, and from the truth, in every descriptor.
+
+    Parameters
+    ----------
+    tables : what `describe` wrote, one a descriptor.
+    out_csv : the table to be; its columns are those of
+        `octolith.descriptors.comparison.compare_tables`.
+    seed : of the bootstrap.
+
+    Raises
+    ------
+    InputError : a file that is missing or no descriptor table.
+    """
+    table = compare_tables([read_table(path) for path in tables], seed)
+    with atomic(out_csv) as temporary:
+        table.to_csv(temporary, index=False, float_format=NUMBERS)
+
+
+def thinned(table: pd.DataFrame, points: int) -> pd.DataFrame:
+    """Keep at most ``points`` distances of each curve: the first half of them, then ever fewer.
+
+    Densities stay whole, because their points add up to one.
+    """
+    keys = ["descriptor", "phase", "other", "direction"]
+    groups = table.groupby(keys)["distance_um"]
+    rank, length = groups.cumcount().to_numpy(), groups.transform("size").to_numpy()
+    keep = (length <= points) | table["descriptor"].isin(DENSITIES).to_numpy()
+    for size in np.unique(length[~keep]):
+        dense = np.arange(points // 2)
+        sparse = np.geomspace(points // 2, size - 1, points - points // 2)
+        keep |= (length == size) & np.isin(rank, np.rint([*dense, *sparse]))
+    return table[keep]
+
+
+def _measured(
+    name: str, sources: Sequence[Source], settings: DescribeSettings, seed: int
+) -> Iterator[pd.DataFrame]:
+    """The table of each patch."""
+    options = settings.options.get(name, {})
+    edge = patch_edge(sources, settings.patch_um, settings.max_voxels)
+    drawn = patches(sources, edge, settings.patches, seed)
+    for source, patch, labels in track(drawn, name, len(sources) * settings.patches):
+        table = descriptors.measure(name, labels, source.voxel_um, source.phases, **options)
+        table = thinned(table, settings.points)
+        where: dict[str, Any] = {
+            "image": source.image,
+            "realisation": source.realisation,
+            "patch": patch,
+        }
+        yield table.assign(**where)[[*where, *descriptors.COLUMNS]]
