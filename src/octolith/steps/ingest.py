@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 READ_AT_ONCE = 16 << 20
 
 
-def ingest(sample: Sample, out: str | Path, source: str | Path | None = None) -> None:
+def ingest(sample: Sample, out: str | Path) -> None:
     """Read, crop and check a 3D image and write it as a volume, a slab at a time.
 
     The voxel size is the sample sheet's if it has one, else the file's. Where the image comes
@@ -36,7 +36,6 @@ def ingest(sample: Sample, out: str | Path, source: str | Path | None = None) ->
     ----------
     sample : a row of the sample sheet.
     out : the HDF5 file to be.
-    source : the image, if it is not ``sample.lr``.
 
     Raises
     ------
@@ -44,7 +43,7 @@ def ingest(sample: Sample, out: str | Path, source: str | Path | None = None) ->
         wrong byte order, without a voxel size, or with voxels that are no cubes.
     OctolithError : a full disk.
     """
-    source = source or sample.lr
+    source = sample.lr
     options = parse_reader(sample.lr_reader)
     with open_volume(source, crop=sample.lr_crop or None, **options) as volume:
         size = voxel_size(volume, sample)
@@ -111,7 +110,7 @@ def _finite(volume: Volume, slabs: Iterable[np.ndarray]) -> Iterator[np.ndarray]
         yield slab
 
 
-def _origin(source: str | Path) -> dict[str, Any]:
+def _origin(source: str) -> dict[str, Any]:
     """Size, digest and time of change of a file, or of all files of a folder or glob."""
     files = [
         file
