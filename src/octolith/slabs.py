@@ -20,21 +20,20 @@ from octolith.volumes.hdf5 import VolumeWriter
 THICKNESS = 64
 
 
-def read_slabs(volume: Volume, description: str, halo: int = 0) -> Iterator[np.ndarray]:
+def read_slabs(volume: Volume, description: str) -> Iterator[np.ndarray]:
     """Give a volume slab by slab, with a progress bar.
 
     Parameters
     ----------
     volume : the open volume, (z, y, x).
     description : what the bar says.
-    halo : planes to read beyond each side of a slab, where they exist.
 
     Yields
     ------
-    (z, y, x) arrays of `THICKNESS` planes (the last may have fewer) and their halo.
+    (z, y, x) arrays of `THICKNESS` planes; the last may have fewer.
     """
     for start in track(range(0, volume.shape[0], THICKNESS), description):
-        yield volume[max(start - halo, 0) : start + THICKNESS + halo]
+        yield volume[start : start + THICKNESS]
 
 
 def read_label_slabs(volume: Volume, description: str) -> Iterator[np.ndarray]:
@@ -82,12 +81,13 @@ def count_values(values: np.ndarray) -> Counter[int]:
 
 
 def in_words(counts: Counter[int]) -> str:
-    """Values and how often each occurs.
+    """Up to eight values and how often each occurs.
 
     >>> in_words(Counter({7: 1200, 9: 1}))
     '7 (1,200 voxels), 9 (1 voxel)'
     """
-    return ", ".join(f"{value} ({n:,} voxel{'s' * (n > 1)})" for value, n in sorted(counts.items()))
+    named = [f"{value} ({n:,} voxel{'s' * (n > 1)})" for value, n in sorted(counts.items())[:8]]
+    return ", ".join(named) + (f" and {len(counts) - 8} more" if len(counts) > 8 else "")
 
 
 def write_slabs(writer: VolumeWriter, slabs: Iterable[np.ndarray]) -> None:

@@ -23,10 +23,7 @@ from octolith.settings.steps import DenoiseSettings
 
 
 def histogram_of(grey: np.ndarray) -> Histogram:
-    low, high = grey_range([grey], "ct.tif")
-    histogram = Histogram(low, high, grey.dtype.kind in "ui")
-    histogram.add(grey)
-    return histogram
+    return Histogram.of([grey], grey_range([grey], "ct.tif"))
 
 
 @pytest.fixture
@@ -40,7 +37,15 @@ def two_halves(rng):
 class TestRange:
     def test_over_parts(self):
         parts = [np.array([5, 9], np.uint8), np.array([3], np.uint8)]
-        assert grey_range(parts, "ct.tif") == (3.0, 9.0)
+        grey = grey_range(parts, "ct.tif")
+        assert (grey.low, grey.high) == (3.0, 9.0)
+
+    @pytest.mark.parametrize(
+        ("dtype", "limits"),
+        [(np.uint8, (0, 255)), (np.int16, (-32768, 32767)), (np.int32, (3, 9)), (float, (3, 9))],
+    )
+    def test_bands_should_cover_what_the_type_can_hold(self, dtype, limits):
+        assert grey_range([np.array([3, 9], dtype)], "ct.tif").limits == limits
 
     def test_nan_is_counted_to_the_end(self):
         parts = [np.array([1.0, np.nan]), np.array([np.nan, np.inf, 2.0])]
@@ -68,7 +73,7 @@ class TestSuggestion:
     def test_two_classes_are_otsus(self, rng):
         grey = np.concatenate([rng.normal(60, 9, 4000), rng.normal(150, 9, 6000)])
         grey = grey.astype(np.uint8)
-        bands = suggest_bands(histogram_of(grey), ["pore", "quartz"], (0, 255), "ct.tif")
+        bands = suggest_bands(histogram_of(grey), ["pore", "quartz"], "ct.tif")
         (low, cut), (again, high) = bands["pore"][0], bands["quartz"][0]
         assert (low, high) == (0, 255)
         # scikit-image's threshold is the last level of the darker class.
@@ -76,10 +81,10 @@ class TestSuggestion:
 
     @pytest.mark.parametrize("scale", [1, 200, 1e-4])
     def test_three_peaks_are_told_apart(self, rng, scale):
-        grey = (rng.normal(0, 6, (3, 5000)) + [[40], [120], [200]]) * scale
+        grey = (rng.normal(0, 6, (3, 5000)) + np.array([[40], [120], [200]])) * scale
         grey = grey.astype(np.uint16) if scale >= 1 else grey
         names = ["pore", "clay", "quartz"]
-        bands = suggest_bands(histogram_of(grey), names, (0, 300 * scale), "ct.tif")
+        bands = suggest_bands(histogram_of(grey), names, "ct.tif")
         for own, name in zip(grey, names, strict=True):
             ((low, high),) = bands[name]
             assert np.mean((low <= own) & (own < high)) > 0.99
@@ -87,26 +92,26 @@ class TestSuggestion:
     def test_many_phases_do_not_take_for_ever(self, rng):
         grey = rng.integers(0, 65536, 20000).astype(np.uint16)
         names = [f"p{n}" for n in range(12)]
-        bands = suggest_bands(histogram_of(grey), names, (0, 65535), "ct.tif")
+        bands = suggest_bands(histogram_of(grey), names, "ct.tif")
         edges = [own[0][0] for own in bands.values()]
         assert edges == sorted(set(edges))
 
     def test_it_is_a_line_to_paste(self, rng):
         grey = np.repeat(np.array([10, 20, 90, 200], np.uint8), 9)
-        assert suggestion(histogram_of(grey), ["pore", "quartz"], (0, 255), "ct.tif") == (
+        assert suggestion(histogram_of(grey), ["pore", "quartz"], "ct.tif") == (
             "bands: {pore: [[0, 91]], quartz: [[91, 255]]}"
         )
 
     def test_few_values_are_labels(self):
         grey = np.repeat(np.array([0, 128, 255], np.uint8), 9)
-        assert suggestion(histogram_of(grey), ["pore", "quartz", "clay"], (0, 255), "ct.tif") == (
+        assert suggestion(histogram_of(grey), ["pore", "quartz", "clay"], "ct.tif") == (
             "labels: {0: pore, 128: quartz, 255: clay}"
         )
 
     def test_fewer_grey_levels_than_phases(self):
         grey = np.array([0, 5000], np.uint16)
         with pytest.raises(InputError, match="found 2 grey levels, expected 3 or more"):
-            suggest_bands(histogram_of(grey), ["a", "b", "c"], (0, 65535), "ct.tif")
+            suggest_bands(histogram_of(grey), ["a", "b", "c"], "ct.tif")
 
 
 class TestDenoising:

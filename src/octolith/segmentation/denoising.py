@@ -46,17 +46,18 @@ def denoise(grey: np.ndarray, settings: DenoiseSettings, noise: float) -> np.nda
     ----------
     grey : integer or floating.
     settings : the method and its sizes, in voxels.
-    noise : what `noise_level` says of the whole image; without noise nothing is done.
+    noise : what `noise_level` says of the whole image; all but the median need it, and leave an
+        image without noise alone.
 
     Returns
     -------
     the same shape; of the same type after a median, otherwise float32.
     """
-    if settings.method == "none" or noise == 0:
-        return grey
     if settings.method == "median":
         window = np.ones((settings.size,) * grey.ndim, bool)
         return np.asarray(median(grey, window, mode="nearest"))
+    if settings.method == "none" or noise == 0:
+        return grey
     spread = settings.strength * noise
     if settings.method == "non-local-means":
         return np.asarray(

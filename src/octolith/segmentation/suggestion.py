@@ -10,23 +10,19 @@ from skimage.filters import threshold_multiotsu
 
 from octolith.errors import InputError
 from octolith.segmentation.histogram import Histogram
+from octolith.settings.steps import Bands
 
 # scikit-image tries every set of thresholds; this many take it about a second.
 MOST_SETS = 5e7
 
-Suggestion = dict[str, list[tuple[float, float]]]
 
-
-def suggest_bands(
-    histogram: Histogram, names: Sequence[str], limits: tuple[float, float], where: object
-) -> Suggestion:
-    """Bands that make the phases' grey levels differ most (Otsu 1979, several thresholds).
+def suggest_bands(histogram: Histogram, names: Sequence[str], where: object) -> Bands:
+    """Bands between which the grey levels differ most (Otsu 1979, with several thresholds).
 
     Parameters
     ----------
     histogram : of the image, denoised as it will be.
     names : the phases **from dark to bright**.
-    limits : where the first band begins and the last one ends.
     where : the image, for the error.
 
     Returns
@@ -47,24 +43,23 @@ def suggest_bands(
     # A threshold is the last bin of the darker class.
     half = (centres[1] - centres[0]) / 2
     inner = [round(math.ceil((cut + half) / step - 1e-6) * step, 12) for cut in cuts]
-    edges = [limits[0], *inner, limits[1]]
+    low, high = histogram.range.limits
+    edges = [low, *inner, high]
     return {
         name: [(low, high)] for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)
     }
 
 
-def suggestion(
-    histogram: Histogram, names: Sequence[str], limits: tuple[float, float], where: object
-) -> str:
-    """The line of YAML to paste under a name in ``segmentations``.
+def suggestion(histogram: Histogram, names: Sequence[str], where: object) -> str:
+    """A line of YAML to paste under a name in ``segmentations``.
 
-    An image with as few values as there are phases is taken for labels.
+    An image of no more values than there are phases is taken for labels.
     """
     values = histogram.centres[histogram.counts > 0]
     if histogram.width == 1 and len(values) <= len(names):
         pairs = zip(values, names, strict=False)
         return "labels: {" + ", ".join(f"{value:g}: {name}" for value, name in pairs) + "}"
-    bands = suggest_bands(histogram, names, limits, where)
+    bands = suggest_bands(histogram, names, where)
     text = ", ".join(
         f"{name}: [[{low:g}, {high:g}]]" for name, own in bands.items() for low, high in own
     )

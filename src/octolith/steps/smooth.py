@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +12,8 @@ from octolith.filtering import smooth_slabs
 from octolith.settings.steps import SmoothSettings
 from octolith.slabs import phases_of, read_label_slabs, voxel_size_of, write_slabs
 from octolith.volumes import create_volume, open_volume
+
+log = logging.getLogger(__name__)
 
 
 def smooth(source: str | Path, out: str | Path, settings: SmoothSettings) -> list[float]:
@@ -64,5 +66,5 @@ def _stream(
         ) as writer:  # fmt: skip
             write_slabs(writer, slabs)
     for number, of_pass in enumerate(changes, len(before) + 1):
-        print(f"smooth: pass {number} changed {of_pass.share:.2%} of the voxels", file=sys.stderr)
+        log.info("smooth: pass %d changed %.2f %% of the voxels", number, 100 * of_pass.share)
     return before + [of_pass.share for of_pass in changes]
