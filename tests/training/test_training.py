@@ -50,25 +50,23 @@ def blobs(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 @pytest.fixture
 def rock(tmp_path: Path) -> Path:
     """LR labels and a two-stage pyramid in files."""
-    write_volume(tmp_path / "lr.h5", blobs((24, 24, 24)), (4.0, 4.0, 4.0), phases=PHASES)
-    images = [blobs((40, 40), 1), blobs((32, 50), 2)]
-    coarse = [
-        np.where(_cells(i).min((1, 3)) == _cells(i).max((1, 3)), i[::2, ::2], 2) for i in images
-    ]
-    names = ["a", "b"]
-    write_images(
-        tmp_path / "stage1.h5",
-        [c.astype(np.uint8) for c in coarse],
-        4.0,
-        phases=PHASES,
-        names=names,
-    )
-    write_images(tmp_path / "stage2.h5", images, 2.0, phases=PHASES, names=names)
+    make_rock(tmp_path)
     return tmp_path
 
 
-def _cells(image: np.ndarray) -> np.ndarray:
-    return image.reshape(image.shape[0] // 2, 2, image.shape[1] // 2, 2)
+def make_rock(folder: Path) -> None:
+    """Write them."""
+    write_volume(folder / "lr.h5", blobs((24, 24, 24)), (4.0, 4.0, 4.0), phases=PHASES)
+    images = [blobs((40, 40), 1), blobs((32, 50), 2)]
+    coarse = [_coarse(image) for image in images]
+    write_images(folder / "stage1.h5", coarse, 4.0, phases=PHASES, names=["a", "b"])
+    write_images(folder / "stage2.h5", images, 2.0, phases=PHASES, names=["a", "b"])
+
+
+def _coarse(image: np.ndarray) -> np.ndarray:
+    cells = image.reshape(image.shape[0] // 2, 2, image.shape[1] // 2, 2)
+    low, high = cells.min((1, 3)), cells.max((1, 3))
+    return np.where(low == high, low, 2).astype(np.uint8)
 
 
 def train_stage(rock: Path, stage: int, **changes: object) -> Path:

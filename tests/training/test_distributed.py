@@ -1,0 +1,90 @@
+"""Several processes train as one: gradients, checkpoints and interruptions are shared."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+WORKER = """
+import os, sys
+import torch
+from octolith.training import distributed
+
+torch.set_num_threads(1)
+rank = int(os.environ["RANK"])
+with distributed.processes(torch.device("cpu")):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+    unused = torch.nn.Linear(2, 2)
+    x = torch.randn(6, 4)
+    model(x[rank::2]).square().mean().backward()
+    both = torch.nn.ModuleList([model, unused])
+    distributed.average_gradients(both)
+    stop = distributed.any_process(rank == 1, torch.device("cpu"))
+    ranks = distributed.gather(torch.tensor([rank]))
+    if rank == 0:
+        gradients = torch.cat([p.grad.flatten() for p in both.parameters()])
+        torch.save({"gradients": gradients, "stop": stop, "ranks": torch.cat(ranks)}, sys.argv[1])
+"""
+
+
+def torchrun(script: Path, *arguments: object) -> None:
+    """Two processes on this machine."""
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+        str(script), *map(str, arguments),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=300,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_two_ranks_have_the_gradient_of_one_process_with_the_joint_batch(tmp_path: Path) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+    torchrun(script, tmp_path / "out.pt")
+    found = torch.load(tmp_path / "out.pt", weights_only=True)
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+    torch.nn.Linear(2, 2)  # keep the random numbers in step with the worker
+    x = torch.randn(6, 4)
+    model(x).square().mean().backward()
+    joint = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    assert torch.allclose(found["gradients"][:-6], joint, atol=1e-7)
+    assert float(found["gradients"][-6:].abs().sum()) == 0  # no gradient counts as zero
+    assert found["stop"]
+    assert found["ranks"].tolist() == [0, 1]
+
+
+TRAINING = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import torch
+torch.set_num_threads(1)
+from test_training import train_stage
+train_stage(Path(sys.argv[1]), 1)
+"""
+
+
+@pytest.mark.slow
+def test_a_stage_trains_on_two_ranks(tmp_path: Path) -> None:
+    sys.path.insert(0, str(Path(__file__).parent))
+    try:
+        from test_training import make_rock  # noqa: PLC0415
+    finally:
+        sys.path.pop(0)
+    make_rock(tmp_path)
+    script = tmp_path / "train.py"
+    script.write_text(TRAINING)
+    torchrun(script, tmp_path, Path(__file__).parent)
+    assert (tmp_path / "stage1" / "weights.safetensors").is_file()
+    assert not list((tmp_path / "stage1").glob("checkpoint*"))
