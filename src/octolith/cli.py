@@ -7,6 +7,8 @@ import sys
 import typer
 
 from octolith import __version__
+from octolith.commands.export import export
+from octolith.commands.inspect import inspect
 from octolith.commands.model import model
 from octolith.commands.phantom import phantom
 from octolith.errors import OctolithError
@@ -27,6 +29,8 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
         raise typer.Exit
 
 
+app.command()(inspect)
+app.command()(export)
 app.command()(model)
 app.command()(phantom)
 

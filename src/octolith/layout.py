@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from octolith.settings.steps import EXPORT_SUFFIXES, ExportFormat
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -64,6 +66,10 @@ class Layout:
         """The octrees of one job's blocks."""
         return self.path("superresolve", f"realisation{realisation}", f"group{group}.h5")
 
+    def block_counts(self, realisation: object, group: object) -> str:
+        """Dense and mixed nodes of one job's blocks, per stage."""
+        return self.path("superresolve", f"realisation{realisation}", f"group{group}.csv")
+
     def stitched(self, realisation: object) -> str:
         """The whole SR volume before smoothing."""
         return self.path("stitch", f"realisation{realisation}.h5")
@@ -71,6 +77,10 @@ class Layout:
     def sr_labels(self, realisation: object) -> str:
         """The SR volume: smoothed."""
         return self.path("smooth", f"realisation{realisation}.h5")
+
+    def exported(self, realisation: object, form: ExportFormat) -> str:
+        """The SR volume in a format that people open."""
+        return self.path("export", f"realisation{realisation}{EXPORT_SUFFIXES[form]}")
 
     def descriptor(self, name: object) -> str:
         """A tidy table of one descriptor over all images."""

@@ -142,6 +142,12 @@ class NetworkSettings(Settings):
 
 
 ExportFormat = Literal["ome-zarr", "tiff", "raw", "vti"]
+EXPORT_SUFFIXES: dict[ExportFormat, str] = {
+    "ome-zarr": ".ome.zarr",
+    "tiff": ".tif",
+    "raw": ".raw",
+    "vti": ".vti",
+}
 
 
 class ExportSettings(Settings):

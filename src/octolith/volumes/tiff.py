@@ -18,6 +18,7 @@ from octolith.volumes.units import micrometres
 from octolith.volumes.volume import Lazy, Source, Triple
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+COMPRESSIONS = {int(c): c.name.lower().replace("_", " ") for c in tifffile.COMPRESSION}
 # Resolution tags of a plain TIFF below 300 dpi describe a screen or a printer, not a microscope.
 COARSEST_PIXEL_UM = 80.0
 
@@ -42,7 +43,7 @@ def open_tiff(path: Path) -> Source:
         stack = _one_stack(path, series)
         _check_length(path, stack)
         dialect = "OME-TIFF" if tif.is_ome else "ImageJ TIFF" if tif.is_imagej else "TIFF"
-        how = str(getattr(stack.keyframe.compression, "name", stack.keyframe.compression)).lower()
+        how = COMPRESSIONS.get(int(stack.keyframe.compression), "unknown")
         contiguous = stack.dataoffset is not None
         return Source(
             tifffile.memmap(path, mode="r") if contiguous else _Decoded(path, _Pages(stack)),
