@@ -1,0 +1,220 @@
+"""The page's plots: one panel a figure, so that a phone shows them one below the other."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from octolith import figures
+from octolith.report.words import descriptor_name, pair
+
+WIDTH, HEIGHT = 3.3, 2.35
+# Told apart without colour as well.
+DASHES = {"LR": (0, (5, 2)), "SR": "-", "HR": (0, (1, 1.2)), "truth": (0, (4, 1, 1, 1))}
+MARKERS = {"LR": "s", "SR": "o", "HR": "D", "truth": "^"}
+ORDER = ("LR", "SR", "HR", "truth")
+MOST_PANELS = 12
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure with a name for its files and words for those who do not see it."""
+
+    name: str
+    title: str
+    words: str
+    figure: Figure
+
+    @property
+    def svg(self) -> Markup:
+        """The figure as part of the page: its black is the page's ink, light or dark."""
+        stream = io.StringIO()
+        with mpl.rc_context({**figures.STYLE, "svg.hashsalt": self.name}):
+            self.figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+        text = stream.getvalue()
+        text = text[text.index("<svg") :]
+        # Many figures share one document, where an id may occur once.
+        text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", text)
+        text = text.replace("#000000", "currentColor").replace("stroke: #262626", "")
+        label = f'<svg role="img" aria-label="{Markup.escape(self.title + ". " + self.words)}"'
+        return Markup(text.replace("<svg", label, 1))
+
+
+def _panel(title: str) -> tuple[Figure, Any]:
+    figure, axes = figures.new(width=WIDTH, height=HEIGHT)
+    axes[0, 0].set_title(title, loc="left")
+    return figure, axes[0, 0]
+
+
+def _slug(*parts: object) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(map(str, parts)).lower()).strip("-")
+
+
+# ---- descriptors -----------------------------------------------------------------------------
+
+
+def descriptor_charts(table: pd.DataFrame) -> list[Chart]:
+    """Every quantity of a tidy table as LR, SR, HR and truth: curves, or values of the patches."""
+    keys = ["descriptor", "phase", "other", "unit"]
+    groups = [(key, rows) for key, rows in table.groupby(keys, sort=False)]
+    return [
+        (_curve if rows["distance_um"].notna().any() else _values)(key, rows)
+        for key, rows in groups[:MOST_PANELS]
+    ]
+
+
+def _curve(key: Any, rows: pd.DataFrame) -> Chart:
+    """Mean over patches and directions, and one standard deviation of the patches around it."""
+    descriptor, phase, other, unit = key
+    figure, axis = _panel(pair(phase, other))
+    radial = rows["direction"] == "radial"
+    for image, own in _images(rows[radial] if radial.any() else rows):
+        patches = own.groupby(["distance_um", "realisation", "patch"], dropna=False)["value"].mean()
+        over = patches.groupby("distance_um")
+        mean, spread = over.mean(), over.std(ddof=0)
+        colour = figures.IMAGE_COLOURS[image]
+        axis.plot(mean.index, mean, color=colour, linestyle=DASHES[image], label=image, lw=1.6)
+        axis.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.15, lw=0)
+    axis.set_xlabel("distance, µm")
+    axis.set_ylabel(_axis(descriptor, unit))
+    axis.legend(fontsize=7, handlelength=2.6, frameon=False)
+    words = f"{descriptor_name(descriptor)} against distance for {', '.join(_present(rows))}."
+    return Chart(_slug(*key[:3]), pair(phase, other), words, figure)
+
+
+def _values(key: Any, rows: pd.DataFrame) -> Chart:
+    """Every patch as a dot, and a box of their quartiles."""
+    descriptor, phase, other, unit = key
+    figure, axis = _panel(pair(phase, other))
+    random = np.random.default_rng(0)
+    shown = list(_images(rows))
+    for place, (image, own) in enumerate(shown):
+        colour = figures.IMAGE_COLOURS[image]
+        values = own["value"].to_numpy()
+        axis.boxplot(
+            values, positions=[place], widths=0.55, showfliers=False,
+            medianprops={"color": colour, "lw": 2.0}, boxprops={"color": colour},
+            whiskerprops={"color": colour}, capprops={"color": colour},
+        )  # fmt: skip
+        jitter = place + random.uniform(-0.2, 0.2, len(values))
+        axis.plot(jitter, values, MARKERS[image], color=colour, ms=2.6, alpha=0.55, mew=0)
+    axis.set_xticks(range(len(shown)), [image for image, _ in shown])
+    axis.set_ylabel(_axis(descriptor, unit))
+    means = "; ".join(f"{image} {own['value'].mean():.3g}" for image, own in shown)
+    words = f"{descriptor_name(descriptor)} of patches, means: {means} {unit}".strip() + "."
+    return Chart(_slug(*key[:3]), pair(phase, other), words, figure)
+
+
+def _images(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    for image in ORDER:
+        own = rows[rows["image"] == image]
+        if len(own):
+            yield image, own
+
+
+def _present(rows: pd.DataFrame) -> list[str]:
+    return [image for image, _ in _images(rows)]
+
+
+def _axis(descriptor: str, unit: str) -> str:
+    name = descriptor_name(descriptor)
+    return f"{name}, {unit}" if unit and unit != "1" else name
+
+
+# ---- training --------------------------------------------------------------------------------
+
+
+def training_charts(stage: int, log: pd.DataFrame) -> list[Chart]:
+    """How far the generated slices were from the HR images, and the critic's distance."""
+    charts = []
+    best = chosen_epoch(log)
+    if best is not None:
+        figure, axis = _panel("Error against HR slices")
+        looks = log[log["error"].notna()]
+        columns = [name for name in map(str, looks) if name.startswith("error")]
+        for column, dashes in zip(columns, cycle(("--", "-.", ":"))):
+            name = "mean" if column == "error" else column.removeprefix("error_").replace("_", " ")
+            thick = column == "error"
+            axis.plot(
+                looks["epoch"], looks[column], linestyle="-" if thick else dashes, label=name,
+                color="#d55e00" if thick else "#8a8f98", lw=2.0 if thick else 1.0,
+            )  # fmt: skip
+        _mark(axis, best)
+        lowest = float(looks["error"].min())
+        axis.set_xlabel("epoch")
+        axis.set_ylabel("error, share of HR")
+        axis.set_ylim(bottom=0)
+        axis.legend(fontsize=7, handlelength=2.6, frameon=False)
+        words = f"Epoch {best} of {int(log['epoch'].max())} was chosen, with {lowest:.3g}."
+        charts.append(Chart(f"training-stage{stage}-error", "Error by epoch", words, figure))
+    figure, axis = _panel("Wasserstein estimate")
+    axis.plot(log["epoch"], log["wasserstein"], color="#0072b2", lw=1.6)
+    if best is not None:
+        _mark(axis, best)
+    axis.axhline(0, color="#8a8f98", lw=0.8)
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("critic: real − generated")
+    words = f"From {log['wasserstein'].iloc[0]:.3g} to {log['wasserstein'].iloc[-1]:.3g}."
+    charts.append(Chart(f"training-stage{stage}-critic", "Wasserstein estimate", words, figure))
+    return charts
+
+
+def chosen_epoch(log: pd.DataFrame) -> int | None:
+    """The epoch whose weights were kept: the first of the lowest error."""
+    if "error" not in log or log["error"].isna().all():
+        return None
+    return int(log["epoch"].iloc[int(log["error"].argmin())])
+
+
+def _mark(axis: Any, epoch: int) -> None:
+    axis.axvline(epoch, color="#009e73", lw=1.2, linestyle=(0, (4, 2)))
+    axis.annotate(
+        f"chosen: {epoch}", (epoch, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
+        textcoords="offset points", color="#009e73", fontsize=7, va="top",
+    )  # fmt: skip
+
+
+# ---- pores -----------------------------------------------------------------------------------
+
+
+def size_charts(tables: dict[str, pd.DataFrame], what: str, column: str) -> list[Chart]:
+    """Distribution of pore or throat diameters in LR, SR and truth (paper 1, figure 14)."""
+    found = {
+        image: table[column].dropna().to_numpy()
+        for image, table in tables.items()
+        if column in table and table[column].notna().any()
+    }
+    if not found:
+        return []
+    low = min(values[values > 0].min() for values in found.values())
+    high = max(values.max() for values in found.values())
+    bins = np.geomspace(low, high * 1.001, 30)
+    figure, axis = _panel(f"{what} diameter")
+    for image, values in found.items():
+        axis.hist(
+            values, bins, histtype="step", color=figures.IMAGE_COLOURS[image], lw=1.6,
+            linestyle=DASHES[image], label=f"{image} ({len(values):,})",
+        )  # fmt: skip
+    axis.set_xscale("log")
+    axis.set_xlabel(f"{what.lower()} diameter, µm")
+    axis.set_ylabel("number")
+    axis.legend(fontsize=7, handlelength=2.6, frameon=False)
+    words = "; ".join(f"{image}: {len(v):,}, median {np.median(v):.3g} µm" for image, v in
+                      found.items())  # fmt: skip
+    return [Chart(_slug("network", what, "diameter"), f"{what} diameter", words + ".", figure)]
+
+
+def save_all(charts: Sequence[Chart], folder: str) -> None:
+    """Write every chart as SVG and PNG, for papers."""
+    for chart in charts:
+        figures.save(chart.figure, f"{folder}/{chart.name}")

@@ -1,0 +1,234 @@
+"""Whether SR came closer to HR than LR was, in words, and where to be careful."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from octolith.report.charts import chosen_epoch
+from octolith.report.run import Run
+from octolith.report.views import Box
+from octolith.report.words import descriptor_name, number, pair, percent
+from octolith.volumes import OUTSIDE
+
+# A mean over HR images is called uncertain above this standard error, relative to the mean.
+UNCERTAIN = 0.1
+# A row is decided where so large a share of the bootstrap's draws agree.
+SURE = 0.95
+# Faces between LR cells (or blocks) are conspicuous above this ratio of unlike neighbours.
+CONSPICUOUS = 1.25
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the first table.
+
+    ``sure`` is the share of bootstrap draws in which SR is the nearer one, and ``spread`` the
+    standard deviation of its distance over realisations.
+    """
+
+    descriptor: str
+    of: str
+    reference: str
+    lr: float
+    sr: float
+    unit: str
+    change: float
+    spread: float
+    sure: float
+    word: str
+
+
+def verdicts(comparison: pd.DataFrame) -> list[Verdict]:
+    """What each row of the comparison says."""
+    return [
+        Verdict(
+            descriptor_name(row["descriptor"]),
+            pair(row["phase"], row["other"]),
+            row["reference"],
+            float(row["lr_distance"]),
+            float(row["sr_distance"]),
+            row["unit"],
+            row["sr_distance"] / row["lr_distance"] - 1 if row["lr_distance"] else math.nan,
+            float(row["spread"]),
+            float(row.get("sure", math.nan)),
+            _word(row["lr_distance"], row["sr_distance"], row["spread"], row.get("sure")),
+        )
+        for row in comparison.to_dict("records")
+    ]
+
+
+def _word(lr: float, sr: float, spread: float, sure: float | None) -> str:
+    """A gain that another draw of patches, or another realisation, may undo is no gain."""
+    if not (math.isfinite(lr) and math.isfinite(sr)):
+        return "not measured"
+    within = math.isfinite(spread) and abs(sr - lr) <= spread
+    undecided = sure is not None and 1 - SURE < sure < SURE
+    if within or undecided or sr == lr:
+        return "within chance"
+    return "closer" if sr < lr else "farther"
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many rows came closer to one reference; ``change`` is the median of the distances'."""
+
+    descriptor: str
+    reference: str
+    closer: int
+    farther: int
+    undecided: int
+    change: float
+
+    @property
+    def rows(self) -> int:
+        """Rows that could be measured."""
+        return self.closer + self.farther + self.undecided
+
+    @property
+    def words(self) -> str:
+        """The score as a sentence."""
+        text = f"SR is closer to {self.reference} than LR in {self.closer} of {self.rows} rows, "
+        text += f"farther in {self.farther}"
+        if self.undecided:
+            text += f", and within chance in {self.undecided}"
+        if math.isfinite(self.change):
+            sign = "shrank" if self.change < 0 else "grew"
+            text += f"; the median distance {sign} by {percent(abs(self.change), 0)}"
+        return text + "."
+
+
+def scores(rows: list[Verdict]) -> list[Score]:
+    """One score a reference: HR first, then truth."""
+    return [_score("", reference, rows) for reference in _in_order(r.reference for r in rows)]
+
+
+def scores_by_descriptor(rows: list[Verdict]) -> list[Score]:
+    """One score a descriptor and reference, where anything could be measured."""
+    every = [
+        _score(name, reference, [row for row in rows if row.descriptor == name])
+        for name in _in_order(row.descriptor for row in rows)
+        for reference in _in_order(row.reference for row in rows)
+    ]
+    return [score for score in every if score.rows]
+
+
+def _score(descriptor: str, reference: str, rows: list[Verdict]) -> Score:
+    own = [row for row in rows if row.reference == reference]
+    changes = [row.change for row in own if math.isfinite(row.change)]
+    count = Counter(row.word for row in own)
+    change = float(np.median(changes)) if changes else math.nan
+    return Score(
+        descriptor, reference, count["closer"], count["farther"], count["within chance"], change
+    )
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def cautions(run: Run, fractions: dict[str, dict[str, float]], box: Box) -> list[str]:
+    """What a careful reader should know before believing the page."""
+    return [
+        *_against(scores(verdicts(run.comparison))),
+        *_few_images(run),
+        *_missing_phases(run, fractions),
+        *_imprint(run, box),
+        *_training(run),
+        *_realisations(run),
+    ]
+
+
+def _against(found: list[Score]) -> list[str]:
+    return [
+        f"SR is not closer to {score.reference} in most rows ({score.closer} of {score.rows}): "
+        "do not use it in place of LR without asking why."
+        for score in found
+        if score.closer * 2 <= score.rows
+    ]
+
+
+def _few_images(run: Run) -> list[str]:
+    pore = run.phases.pore_code
+    shares = [float((image == pore).sum() / max(1, (image != OUTSIDE).sum()))
+              for image in run.hr.images]  # fmt: skip
+    if len(shares) < 3:
+        return [
+            f"There are only {len(shares)} HR images: nothing says how representative they are."
+        ]
+    mean = float(np.mean(shares))
+    error = float(np.std(shares, ddof=1) / math.sqrt(len(shares)))
+    if error <= UNCERTAIN * mean:
+        return []
+    return [
+        f"The {len(shares)} HR images differ much in porosity ({percent(min(shares))} to "
+        f"{percent(max(shares))}; mean {percent(mean)} ± {percent(error)}): the reference itself "
+        "is uncertain, and more images would help more than more training."
+    ]
+
+
+def _missing_phases(run: Run, fractions: dict[str, dict[str, float]]) -> list[str]:
+    found = []
+    for name in run.phases.names:
+        without = [image for image, shares in fractions.items() if shares[name] == 0]
+        if without:
+            found.append(f"The phase {name!r} does not occur in {', '.join(without)}.")
+    return found
+
+
+def _imprint(run: Run, box: Box) -> list[str]:
+    """Whether the grid of LR cells, or of blocks, shows in SR as too many unlike neighbours."""
+    part = box.read(run.sr[0], run.scale)
+    shares = np.array([_unlike(a, b) for a, b in pairwise(part)])
+    # The face after SR plane p belongs to a cell of edge e where p + 1 is a multiple of e.
+    plane = np.arange(1, len(part)) + box.low[0] * run.scale
+    block = plane % (run.config.superresolve.block * run.scale) == 0
+    cell = (plane % run.scale == 0) & ~block
+    return [
+        f"Phases change {number(ratio)} times as often across the faces of {grid} as elsewhere "
+        f"(along z, in the field of view shown): the grid of {grid} shows through."
+        for grid, ratio in (
+            ("LR voxels", _excess(shares[cell], shares[~cell & ~block])),
+            ("blocks", _excess(shares[block], shares[cell])),
+        )
+        if ratio > CONSPICUOUS
+    ]
+
+
+def _unlike(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.mean((a != b) & (a != OUTSIDE) & (b != OUTSIDE)))
+
+
+def _excess(faces: np.ndarray, others: np.ndarray) -> float:
+    """How many times more of the one than of the others; 1 where chance may explain it."""
+    if not len(faces) or len(others) < 2 or others.mean() == 0:
+        return 1.0
+    error = others.std(ddof=1) * math.sqrt(1 / len(faces) + 1 / len(others))
+    if faces.mean() - others.mean() < 3 * error:
+        return 1.0
+    return float(faces.mean() / others.mean())
+
+
+def _training(run: Run) -> list[str]:
+    found = []
+    for stage, log in enumerate(run.training, 1):
+        best = chosen_epoch(log)
+        last = int(log["epoch"].max())
+        if best == last and last > 1:
+            found.append(
+                f"Stage {stage} was still improving in its last epoch ({last}): train it longer."
+            )
+    return found
+
+
+def _realisations(run: Run) -> list[str]:
+    if len(run.sr) > 1:
+        return []
+    return ["There is one realisation: nothing says how much of SR's detail is chance. Set "
+            "superresolve.realisations to 2 or more."]  # fmt: skip

@@ -1,0 +1,348 @@
+"""The page of one rock, put together."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from octolith import figures
+from octolith.errors import InputError
+from octolith.files import atomic
+from octolith.report import charts, judgement, pictures, records, views, words
+from octolith.report.run import Run, image_fractions, phase_fractions
+
+RESOURCES = files("octolith") / "resources" / "report"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page and of a CSV beside it: titles of the columns, and rows of values."""
+
+    name: str
+    titles: dict[str, str]
+    frame: pd.DataFrame
+
+    @property
+    def rows(self) -> list[list[Any]]:
+        """The values as plain Python objects."""
+        return [list(row) for row in self.frame[list(self.titles)].astype(object).to_numpy()]
+
+
+@dataclass
+class Figures:
+    """A group of charts under one heading."""
+
+    title: str
+    charts: Sequence[charts.Chart]
+    more: int = 0
+
+
+@dataclass
+class Page:
+    """Everything that the template shows."""
+
+    run: Run
+    fractions: dict[str, dict[str, float]]
+    verdicts: list[judgement.Verdict]
+    scores: list[judgement.Score]
+    by_descriptor: list[judgement.Score]
+    cautions: list[str]
+    viewer: dict[str, Any]
+    window_um: float
+    windows: list[list[views.Window]]
+    stages: list[views.StagePicture]
+    stopped: str
+    octree_um: float
+    stage_colours: list[str]
+    descriptors: list[Figures]
+    training: list[dict[str, Any]]
+    network: Table | None
+    network_charts: list[charts.Chart]
+    nodes: Table
+    steps: Table
+    checksums: Table
+    step_figures: dict[str, str]
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> list[Table]:
+        """What is saved beside the page."""
+        some = [self.nodes, self.steps, self.checksums, *([self.network] if self.network else [])]
+        return [*some, comparison_table(self.verdicts), fraction_table(self.fractions)]
+
+
+def assemble(run: Run) -> Page:
+    """Measure, draw and word everything."""
+    fractions = {"LR": phase_fractions(run.lr, run.phases)}
+    for number, volume in enumerate(run.sr):
+        name = "SR" if number == 0 else f"SR, realisation {number}"
+        fractions[name] = phase_fractions(volume, run.phases)
+    fractions["HR"] = image_fractions(run.hr, run.phases)
+    if run.truth is not None:
+        fractions["truth"] = phase_fractions(run.truth, run.phases)
+    box = views.field_of_view(run)
+    found = judgement.verdicts(run.comparison)
+    window_um, windows = views.windows(run, box)
+    stages, stopped, octree_um = views.octree_slice(run)
+    page = Page(
+        run=run,
+        fractions=fractions,
+        verdicts=found,
+        scores=judgement.scores(found),
+        by_descriptor=judgement.scores_by_descriptor(found),
+        cautions=judgement.cautions(run, fractions, box),
+        viewer=views.viewer(run, box),
+        window_um=window_um,
+        windows=windows,
+        stages=stages,
+        stopped=stopped,
+        octree_um=octree_um,
+        stage_colours=views.stage_colours(run.config.stages),
+        descriptors=_descriptor_figures(run),
+        training=[_training(run, stage) for stage in range(1, run.config.stages + 1)],
+        network=network_table(run.networks),
+        network_charts=_network_charts(run),
+        nodes=node_table(run),
+        steps=step_table(run.jobs),
+        checksums=Table(
+            "checksums",
+            {"what": "What", "path": "Path", "bytes": "Bytes", "sha256": "SHA-256"},
+            records.checksums(run),
+        ),
+        step_figures=_step_figures(run),
+    )
+    page.summary = summary(page)
+    return page
+
+
+def write(page: Page, out: str | Path) -> None:
+    """Write the page, and beside it ``report.json``, tables as CSV and figures as SVG and PNG."""
+    out = Path(out)
+    beside = out.parent / "report"
+    for table in page.tables:
+        with atomic(beside / f"{table.name}.csv") as temporary:
+            table.frame.to_csv(temporary, index=False)
+    every = [chart for group in page.descriptors for chart in group.charts]
+    every += [chart for stage in page.training for chart in stage["charts"]]
+    for chart in [*every, *page.network_charts]:
+        figures.save(chart.figure, beside / "figures" / chart.name)
+    with atomic(out.with_name("report.json")) as temporary:
+        temporary.write_text(json.dumps(page.summary, indent=2, ensure_ascii=False), "utf-8")
+    text = render("report.html.j2", page=page, run=page.run, papers=records.PAPERS)
+    with atomic(out) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
+# ---- tables ----------------------------------------------------------------------------------
+
+
+def node_table(run: Run) -> Table:
+    """Dense and mixed nodes of each stage, first realisation (paper 1, table 2)."""
+    own = run.nodes[run.nodes["realisation"] == 0].reset_index(drop=True)
+    voxels = [math.prod(run.lr.shape) * 8 ** (stage - 1) for stage in own["stage"]]
+    shapes = [" × ".join(str(n << (stage - 1)) for n in run.lr.shape) for stage in own["stage"]]
+    frame = own.assign(
+        cell_um=[run.lr_um / 2 ** (stage - 1) for stage in own["stage"]],
+        grid=shapes,
+        voxels=voxels,
+        mixed_share=own["mixed"] / voxels,
+        stored_share=own["nodes"].cumsum() / voxels,
+    )
+    titles = {
+        "stage": "Stage", "cell_um": "Cell, µm", "grid": "Grid", "voxels": "Voxels of the grid",
+        "dense": "Dense nodes", "mixed": "Mixed nodes", "mixed_share": "Mixed, share of grid",
+    }  # fmt: skip
+    return Table("nodes", titles, frame.drop(columns="realisation"))
+
+
+def step_table(jobs: pd.DataFrame) -> Table:
+    """Wall time and memory of the steps."""
+    titles = {"step": "Step", "jobs": "Jobs", "seconds": "Wall time", "memory_mb": "Peak memory"}
+    return Table("steps", titles, records.steps(jobs))
+
+
+def comparison_table(rows: list[judgement.Verdict]) -> Table:
+    """The first table."""
+    frame = pd.DataFrame([asdict(row) for row in rows])
+    return Table("comparison", {str(name): str(name) for name in frame}, frame)
+
+
+def fraction_table(fractions: dict[str, dict[str, float]]) -> Table:
+    """Volume fractions of whole images."""
+    frame = pd.DataFrame(fractions).rename_axis("phase").reset_index()
+    return Table("fractions", {str(name): str(name) for name in frame}, frame)
+
+
+def network_table(networks: dict[str, pd.DataFrame]) -> Table | None:
+    """Properties of the pore network and of transport, an image a column."""
+    if not networks:
+        return None
+    keys = ["property", "axis", "unit"]
+    columns = [
+        table.groupby(keys, sort=False)["value"].mean().rename(image)
+        for image, table in networks.items()
+    ]
+    frame = pd.concat(columns, axis=1, sort=False).reset_index()
+    titles = {"property": "Property", "axis": "Axis"}
+    titles |= {image: image for image in networks} | {"unit": "Unit"}
+    return Table("network", titles, frame)
+
+
+# ---- parts -----------------------------------------------------------------------------------
+
+
+def _descriptor_figures(run: Run) -> list[Figures]:
+    groups = []
+    for name, table in run.descriptors.items():
+        drawn = charts.descriptor_charts(table)
+        total = len(table.drop_duplicates(["descriptor", "phase", "other", "unit"]))
+        groups.append(Figures(words.descriptor_name(name), drawn, total - len(drawn)))
+    return groups
+
+
+def _training(run: Run, stage: int) -> dict[str, Any]:
+    log = run.training[stage - 1]
+    folder = Path(run.layout.training_log(stage)).parent / "samples"
+    samples = sorted(folder.glob("epoch*.png"))
+    return {
+        "stage": stage,
+        "chosen": charts.chosen_epoch(log),
+        "epochs": int(log["epoch"].max()),
+        "seconds": float(log["seconds"].max()) if "seconds" in log else math.nan,
+        "charts": charts.training_charts(stage, log),
+        "sample": pictures.file_uri(samples[-1]) if samples else "",
+        "sample_epoch": int(samples[-1].stem.removeprefix("epoch")) if samples else 0,
+    }
+
+
+def _network_charts(run: Run) -> list[charts.Chart]:
+    drawn: list[charts.Chart] = []
+    for file, what in (("pores", "Pore"), ("throats", "Throat")):
+        tables = {
+            image: pd.read_csv(path)
+            for image in run.networks
+            if (path := Path(run.layout.network(image.lower(), f"{file}.csv"))).is_file()
+        }
+        drawn += charts.size_charts(tables, what, "diameter_um")
+    return drawn
+
+
+def _step_figures(run: Run) -> dict[str, str]:
+    wanted = {"segment": "lr", "pyramid": "pyramid"}
+    found = {step: run.figure(step, name) for step, name in wanted.items()}
+    return {step: pictures.file_uri(path) for step, path in found.items() if path}
+
+
+def summary(page: Page) -> dict[str, Any]:
+    """What ``report.json`` holds: the page for machines."""
+    run = page.run
+    return {
+        "sample": run.sample.sample,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "scale": run.scale,
+        "lr": {"voxel_um": run.lr_um, "shape": list(run.lr.shape)},
+        "sr": {"voxel_um": run.sr_um, "shape": list(run.sr[0].shape), "realisations": len(run.sr)},
+        "hr": {
+            "pixel_um": run.hr.pixel_um,
+            "images": [
+                {"name": name, "shape": list(image.shape)}
+                for name, image in zip(run.hr.names, run.hr.images, strict=True)
+            ],
+        },
+        "phases": list(run.phases.names),
+        "pore": run.phases.pore,
+        "fractions": page.fractions,
+        "comparison": [_finite(asdict(row)) for row in page.verdicts],
+        "scores": [_finite(asdict(score)) for score in page.scores],
+        "cautions": page.cautions,
+        "nodes": page.nodes.frame.to_dict("records"),
+        "network": _records(page.network.frame) if page.network else [],
+        "training": [
+            {"stage": s["stage"], "epochs": s["epochs"], "chosen_epoch": s["chosen"]}
+            for s in page.training
+        ],
+        "steps": _records(page.steps.frame),
+        "seed": run.config.seed,
+        "versions": records.versions(),
+        "commit": records.commit(),
+        "machine": records.machine(),
+        "checksums": _records(page.checksums.frame),
+        "configuration": run.config.model_dump(mode="json"),
+        "sample_row": run.sample.model_dump(mode="json"),
+    }
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [_finite(row) for row in frame.to_dict("records")]
+
+
+def _finite(row: dict[Any, Any]) -> dict[str, Any]:
+    """JSON knows no NaN."""
+    return {
+        str(k): None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()
+    }
+
+
+# ---- rendering -------------------------------------------------------------------------------
+
+
+def render(template: str, **values: Any) -> str:
+    """A template with its style and scripts inside, which alone may run (by their digests)."""
+    environment = Environment(
+        loader=FunctionLoader(_resource), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "number": words.number, "percent": words.percent, "duration": words.duration,
+        "size": words.size, "yaml": _yaml, "embedded": embedded,
+    }  # fmt: skip
+    scripts: list[str] = []
+
+    def script(name: str) -> Markup:
+        code = _resource(name)
+        digest = hashlib.sha256(code.encode()).digest()
+        scripts.append(f"'sha256-{base64.b64encode(digest).decode()}'")
+        return Markup(f"<script>{code}</script>")
+
+    environment.globals |= {
+        "script": script,
+        "style": Markup(f"<style>{_resource('style.css')}</style>"),
+        "image_colours": figures.IMAGE_COLOURS,
+        "zip_phases": lambda phases: zip(phases.names, phases.colours, strict=True),
+    }
+    text = environment.get_template(template).render(values)
+    allowed = " ".join(scripts)
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
+    return text.replace("@@POLICY@@", policy, 1)
+
+
+def _resource(name: str) -> str:
+    path = RESOURCES / name
+    if not path.is_file():
+        raise InputError(name, "no such template", "one of the package's", "Install it again.")
+    return path.read_text("utf-8")
+
+
+def _yaml(values: Any) -> str:
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=96)
+
+
+def embedded(values: Any) -> Markup:
+    """JSON inside a script element, which nothing in it can close."""
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    for sign, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        text = text.replace(sign, code)
+    return Markup(text)

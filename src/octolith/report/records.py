@@ -1,0 +1,139 @@
+"""What it takes to do it again: versions, seeds, hardware, checksums, times, citations."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import octolith
+from octolith.report.run import Run
+
+LIBRARIES = ("numpy", "scipy", "pandas", "torch", "h5py", "scikit-image", "porespy", "openpnm",
+             "taufactor", "matplotlib", "snakemake")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper that the method stands on."""
+
+    authors: str
+    title: str
+    where: str
+    doi: str
+    why: str
+
+
+PAPERS = (
+    Paper(
+        "E. Ugolkov, X. He, H. Kwak, H. Hoteit",
+        "Memory-Efficient Super-Resolution of 3D Micro-CT Images Using Octree-Based GANs: "
+        "Enhancing Resolution and Segmentation Accuracy",
+        "preprint", "", "The method: octree generator, progressive training.",
+    ),
+    Paper(
+        "H. Amiri, I. Vasconcelos, Y. Jiao, P.-E. Chen, O. Plümper",
+        "Quantifying microstructures of earth materials using higher-order spatial correlations "
+        "and deep generative adversarial networks",
+        "Scientific Reports, 2023", "10.1038/s41598-023-28970-w",
+        "Judging generated rocks by spatial correlations.",
+    ),
+    Paper(
+        "A. Dahari, S. Kench, I. Squires, S. J. Cooper",
+        "Fusion of complementary 2D and 3D mesostructural datasets using generative adversarial "
+        "networks",
+        "Advanced Energy Materials 13", "10.1002/aenm.202202407",
+        "Super-resolution in 3D from unpaired 2D images.",
+    ),
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed this; libraries that are not installed are left out."""
+    found = {"octolith": octolith.__version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str:
+    """The commit of the source tree that runs, with '+' where it was changed since; or ''."""
+    root = Path(octolith.__file__).parent
+
+    def git(*words: str) -> str:
+        run = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True,
+                             check=False)  # fmt: skip
+        return run.stdout.strip() if run.returncode == 0 else ""
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", str(root))
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    except OSError:  # no git on this machine
+        return ""
+
+
+def machine() -> dict[str, str]:
+    """Where the page was written, which is where the last steps ran."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "memory": f"{memory / 2**30:.0f} GiB",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or "unknown"
+
+
+def checksums(run: Run) -> pd.DataFrame:
+    """SHA-256 of what was given and of the weights: ``what``, ``path``, ``bytes``, ``sha256``."""
+    rows: list[dict[str, Any]] = []
+    for name, volume in run.given.items():
+        origin = volume.provenance
+        if "sha256" in origin:
+            what = {"lr": "LR image", "truth": "truth"}[name]
+            rows.append({"what": what, "path": origin["source"], "bytes": origin["bytes"],
+                         "sha256": origin["sha256"]})  # fmt: skip
+    for image in run.sample.hr_files():
+        rows.append({"what": "HR image", **_digest(Path(image))})
+    for stage in range(1, run.config.stages + 1):
+        weights = Path(run.layout.weights(stage))
+        if weights.is_file():
+            rows.append({"what": f"weights, stage {stage}", **_digest(weights)})
+    return pd.DataFrame(rows, columns=["what", "path", "bytes", "sha256"])
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": str(path), "bytes": path.stat().st_size, "sha256": digest}
+
+
+def steps(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Jobs, wall time and peak memory of each step, in the order of the chain."""
+    order = ["ingest", "segment", "pyramid", "train", "superresolve", "stitch", "smooth",
+             "describe", "network", "export"]  # fmt: skip
+    if jobs.empty:
+        return pd.DataFrame(columns=["step", "jobs", "seconds", "memory_mb"])
+    grouped = jobs.groupby("step").agg(
+        jobs=("job", "size"), seconds=("seconds", "sum"), memory_mb=("memory_mb", "max")
+    )
+    known = [step for step in order if step in grouped.index]
+    return grouped.loc[[*known, *sorted(set(grouped.index) - {*known, "report"})]].reset_index()

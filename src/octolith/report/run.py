@@ -1,0 +1,236 @@
+"""Everything that the steps before left of one sample, opened and checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from octolith.descriptors.comparison import read_table
+from octolith.errors import InputError
+from octolith.layout import Layout
+from octolith.phases import Phases
+from octolith.settings import Config, Sample
+from octolith.slabs import phases_of, read_label_slabs, voxel_size_of
+from octolith.volumes import ImageSet, Volume, open_volume, read_images
+
+COMPARED = ["descriptor", "phase", "other", "reference", "lr_distance", "sr_distance", "unit",
+            "ratio", "closer", "spread"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """One sample's results. Volumes are open and lazy; what is optional may be None or empty.
+
+    Attributes
+    ----------
+    lr, sr, truth : label volumes; ``sr`` has one a realisation.
+    given : ``lr`` and ``truth`` as ingested, grey or labels.
+    hr : the microscope images as labels.
+    comparison : a row for each thing compared with HR or truth (docs/architecture.md).
+    descriptors : name -> tidy table over patches.
+    networks : ``LR``, ``SR``, ``truth`` -> properties of the pore network.
+    training : one log a stage; a row an epoch.
+    nodes : ``realisation``, ``stage``, ``dense``, ``mixed`` summed over blocks.
+    jobs : ``job``, ``step``, ``seconds``, ``memory_mb`` of everything that the workflow ran.
+    """
+
+    config: Config
+    sample: Sample
+    layout: Layout
+    phases: Phases
+    lr: Volume
+    sr: Sequence[Volume]
+    truth: Volume | None
+    given: dict[str, Volume]
+    hr: ImageSet
+    comparison: pd.DataFrame
+    descriptors: dict[str, pd.DataFrame]
+    networks: dict[str, pd.DataFrame]
+    training: list[pd.DataFrame]
+    nodes: pd.DataFrame
+    jobs: pd.DataFrame
+
+    @property
+    def scale(self) -> int:
+        """Edge of an LR voxel in SR voxels."""
+        return self.config.scale
+
+    @property
+    def lr_um(self) -> float:
+        """Edge of an LR voxel, µm."""
+        return voxel_size_of(self.lr)[0]
+
+    @property
+    def sr_um(self) -> float:
+        """Edge of an SR voxel, µm."""
+        return voxel_size_of(self.sr[0])[0]
+
+    @property
+    def grey(self) -> Volume | None:
+        """The CT, unless what was given had been segmented before."""
+        volume = self.given.get("lr")
+        recipe = self.config.segmentations[self.sample.lr_segmentation]
+        return None if recipe.labels is not None else volume
+
+    @property
+    def block_groups(self) -> list[Path]:
+        """The octrees of the first realisation."""
+        return _numbered(self.layout.block_group(0, "*"))
+
+    def figure(self, step: str, name: str) -> Path | None:
+        """The SVG or else the PNG of a figure that a step has drawn, or None."""
+        stem = self.layout.figure(step, name)
+        return next((p for p in map(Path, (f"{stem}.svg", f"{stem}.png")) if p.is_file()), None)
+
+
+@contextmanager
+def open_run(config: Config, sample: Sample) -> Iterator[Run]:
+    """Open the results of a sample.
+
+    Raises
+    ------
+    InputError : a result that the page cannot do without is missing or damaged, or volumes do
+        not belong together. Truth, further realisations, the pore network, exports and the
+        workflow's own records may be absent.
+    """
+    layout = Layout(config.results, sample.sample)
+    with ExitStack() as stack:
+
+        def labels(path: str) -> Volume:
+            volume = stack.enter_context(open_volume(_required(path)))
+            phases_of(volume)
+            voxel_size_of(volume)
+            return volume
+
+        def optional(path: str) -> Volume | None:
+            return stack.enter_context(open_volume(path)) if Path(path).is_file() else None
+
+        lr = labels(layout.lr_labels)
+        paths = _numbered(layout.sr_labels("*")) or [Path(_required(layout.sr_labels(0)))]
+        wanted = config.superresolve.realisations
+        sr = [labels(str(path)) for path in paths[:wanted]]
+        _check_shapes(lr, sr, config.scale)
+        yield Run(
+            config=config,
+            sample=sample,
+            layout=layout,
+            phases=phases_of(lr),
+            lr=lr,
+            sr=sr,
+            truth=optional(layout.truth_labels) if sample.truth else None,
+            given={
+                name: volume
+                for name in ("lr", "truth")
+                if (volume := optional(layout.image(name))) is not None
+            },
+            hr=read_images(_required(layout.hr_labels)),
+            comparison=_table(layout.comparison, COMPARED),
+            descriptors={
+                name: read_table(_required(layout.descriptor(name)))
+                for name in config.describe.descriptors
+            },
+            networks={
+                image: _table(path, ["property", "axis", "value", "unit"])
+                for image in ("LR", "SR", "truth")
+                if Path(path := layout.network(image.lower(), "properties.csv")).is_file()
+            },
+            training=[
+                _table(layout.training_log(stage), ["epoch", "wasserstein"])
+                for stage in range(1, config.stages + 1)
+            ],
+            nodes=_nodes(layout, len(sr)),
+            jobs=_jobs(Path(layout.benchmark("*")).parent),
+        )
+
+
+def phase_fractions(volume: Volume, phases: Phases) -> dict[str, float]:
+    """Share of each phase in a whole volume, streamed; what is outside the rock is not counted."""
+    counts = np.zeros(len(phases), np.int64)
+    for slab in read_label_slabs(volume, f"count {Path(str(volume.path)).name}"):
+        counts += np.bincount(slab.ravel(), minlength=256)[: len(phases)]
+    return _shares(counts, phases)
+
+
+def image_fractions(images: ImageSet, phases: Phases) -> dict[str, float]:
+    """Share of each phase in all pixels of a set of images."""
+    counts = sum(np.bincount(i.ravel(), minlength=256)[: len(phases)] for i in images.images)
+    return _shares(np.asarray(counts), phases)
+
+
+def _shares(counts: np.ndarray, phases: Phases) -> dict[str, float]:
+    total = max(1, int(counts.sum()))
+    return {name: int(n) / total for name, n in zip(phases.names, counts, strict=True)}
+
+
+def _required(path: str) -> str:
+    if not Path(path).is_file():
+        raise InputError(
+            path, "no such file", "a result of a step before", "Run the workflow up to it."
+        )
+    return path
+
+
+def _numbered(pattern: str) -> list[Path]:
+    """Files that differ in a number, in its order."""
+    folder, name = Path(pattern).parent, Path(pattern).name
+    before = name.index("*")
+    found = [p for p in folder.glob(name) if p.stem[before:].isdigit()]
+    return sorted(found, key=lambda path: int(path.stem[before:]))
+
+
+def _check_shapes(lr: Volume, sr: Sequence[Volume], scale: int) -> None:
+    expected = tuple(edge * scale for edge in lr.shape)
+    for volume in sr:
+        if volume.shape != expected:
+            raise InputError(volume.path, f"{volume.shape} voxels", f"{expected}, {scale} times LR",
+                             "Delete it and run stitch and smooth again.")  # fmt: skip
+
+
+def _table(path: str, columns: list[str]) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(_required(path), keep_default_na=True)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(path, f"no table ({error})", "CSV", "Delete it and run again.") from None
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise InputError(path, f"no column {missing[0]!r}", f"{columns}",
+                         "Delete it and run again.")  # fmt: skip
+    for column in ("phase", "other", "direction", "unit", "axis"):
+        if column in frame:
+            frame[column] = frame[column].fillna("").astype(str)
+    return frame
+
+
+def _nodes(layout: Layout, realisations: int) -> pd.DataFrame:
+    tables = []
+    for realisation in range(realisations):
+        for path in _numbered(layout.block_counts(realisation, "*")):
+            table = _table(str(path), ["block", "stage", "nodes", "dense", "mixed"])
+            tables.append(table.assign(realisation=realisation))
+    if not tables:
+        raise InputError(layout.block_counts(0, "*"), "no such file", "counts of nodes",
+                         "Run superresolve again.")  # fmt: skip
+    both = ["realisation", "stage"]
+    return pd.concat(tables).groupby(both, as_index=False)[["nodes", "dense", "mixed"]].sum()
+
+
+def _jobs(folder: Path) -> pd.DataFrame:
+    """What Snakemake measured of each job; it writes NA or '-' for jobs that were too short."""
+    rows = []
+    for path in sorted(folder.glob("*.tsv")):
+        runs = pd.read_csv(path, sep="\t", na_values=["-"])
+        rows.append(
+            {
+                "job": path.stem,
+                "step": path.stem.split("-")[0],
+                "seconds": float(runs["s"].sum()) if "s" in runs else math.nan,
+                "memory_mb": float(runs["max_rss"].max()) if "max_rss" in runs else math.nan,
+            }
+        )
+    return pd.DataFrame(rows, columns=["job", "step", "seconds", "memory_mb"])

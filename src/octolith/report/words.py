@@ -1,0 +1,91 @@
+"""Names and numbers as people write them."""
+
+from __future__ import annotations
+
+import math
+
+NAMES = {
+    "volume_fraction": "volume fraction",
+    "interfacial_area": "interfacial area",
+    "specific_surface": "specific surface",
+    "two_point_correlation": "two-point correlation S₂",
+    "lineal_path": "lineal path",
+    "cluster_function": "two-point cluster function",
+    "chord_length": "chord length",
+    "local_porosity": "local porosity",
+    "minkowski": "Minkowski functionals",
+    "triple_phase_boundary": "triple phase boundary",
+    "glcm": "grey-level co-occurrence",
+}
+
+
+def descriptor_name(name: str) -> str:
+    """A descriptor's name as prose."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def pair(phase: str, other: str = "") -> str:
+    """A phase, or two that meet."""
+    return f"{phase} – {other}" if other else phase or "all phases"
+
+
+def number(value: object, digits: int = 3) -> str:
+    """A number with ``digits`` significant figures; what is no number is a dash.
+
+    >>> number(0.123456), number(1234567), number(float("nan")), number(True), number(0.00001234)
+    ('0.123', '1,234,567', '–', 'yes', '1.23 × 10⁻⁵')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not isinstance(value, float):
+        return str(value)
+    if value and not 1e-3 <= abs(value) < 1e7:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{mantissa} × 10{raised}".replace("-", "−")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:,.{min(decimals, 6)}f}".replace("-", "−")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in per cent.
+
+    >>> percent(0.1834), percent(float("nan"))
+    ('18.3 %', '–')
+    """
+    return f"{share * 100:.{digits}f} %".replace("-", "−") if math.isfinite(share) else "–"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(3.2), duration(75), duration(7320), duration(200000)
+    ('3.2 s', '1 min 15 s', '2 h 2 min', '2 d 7 h')
+    """
+    if not math.isfinite(seconds):
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def size(count: float) -> str:
+    """Bytes as people say them.
+
+    >>> size(1536), size(3 * 2**30)
+    ('1.5 KiB', '3.0 GiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.{0 if unit == 'B' else 1}f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
