@@ -1,0 +1,215 @@
+"""What the rules share: the checked configuration, paths, values and resources."""
+
+import json
+import re
+import shlex
+from functools import cache
+from glob import glob
+from math import ceil, prod
+
+from pydantic import TypeAdapter
+
+from octolith.errors import InputError
+from octolith.layout import Layout, index
+from octolith.provenance import Fingerprints, source_digest
+from octolith.settings import Sample, load, read_samples
+from octolith.settings.steps import EXPORT_SUFFIXES
+from octolith.steps.ingest import voxel_size
+from octolith.volumes import open_volume, parse_reader
+
+
+def checked(function, *arguments):
+    """Call ``function``; what is wrong with the input is one line, and nothing runs."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        sys.exit(f"octolith: {error}")
+
+
+CONFIG = checked(load, config)
+SAMPLES = checked(read_samples, CONFIG.samples, CONFIG)
+STAGES = range(1, CONFIG.stages + 1)
+REALISATIONS = range(CONFIG.superresolve.realisations)
+RUN = Layout(CONFIG.results, "{sample}")
+FINGERPRINTS = Fingerprints(f"{CONFIG.results}/.fingerprints.json")
+
+ENVIRONMENT = f"{workflow.basedir}/envs/octolith.yaml"
+# In every shell command, `step NAME ...` runs a step of the library that lies beside this file.
+SCRIPT = shlex.quote(f"{workflow.basedir}/workflow/scripts/step.py")
+shell.prefix(f'step() {{{{ python {SCRIPT} "$@"; }}}}; ')
+
+
+# ---- samples ---------------------------------------------------------------------------------
+
+
+def run(wildcards):
+    """Paths of the sample of a job."""
+    return Layout(CONFIG.results, wildcards.sample)
+
+
+def volume(name, image):
+    """What of a sample's row says how to read its 3D image ``lr`` or ``truth``.
+
+    The truth is of the whole LR image: it has its voxels and its crop, ``scale`` times finer.
+    """
+    row = SAMPLES[name]
+    read = {"sample": name, "lr_segmentation": "", "hr": "", "hr_segmentation": ""}
+    if image == "lr":
+        kept = ("lr", "lr_voxel_um", "lr_reader", "lr_crop")
+        return Sample(**read, **{field: getattr(row, field) for field in kept})
+    crop = re.sub(r"\d+", lambda bound: str(int(bound[0]) * CONFIG.scale), row.lr_crop)
+    return Sample(**read, lr=row.truth, lr_voxel_um=fine_um(name), lr_crop=crop)
+
+
+def volume_files(wildcards):
+    """The file, the folder or the slices of a 3D image."""
+    return sorted(glob(volume(wildcards.sample, wildcards.image).lr))
+
+
+def hr_files(wildcards):
+    """The HR images of a sample, in order."""
+    return checked(SAMPLES[wildcards.sample].hr_files)
+
+
+def fingerprint(files):
+    """Digest of the content of files: a touched file is the same, a replaced one is not."""
+    return lambda wildcards: checked(FINGERPRINTS.of, files(wildcards))
+
+
+@cache
+def header(name, image):
+    """Shape and voxel size (µm) of a sample's 3D image, from its file's header."""
+    row = volume(name, image)
+    options = parse_reader(row.lr_reader)
+    with open_volume(row.lr, crop=row.lr_crop or None, **options) as opened:
+        return opened.shape, voxel_size(opened, row)[0]
+
+
+def lr_shape(name):
+    """(z, y, x) of the LR image."""
+    return checked(header, name, "lr")[0]
+
+
+def fine_um(name):
+    """The SR voxel in µm."""
+    return checked(header, name, "lr")[1] / CONFIG.scale
+
+
+def check(name):
+    """Look at the images of a sample.
+
+    Raises
+    ------
+    InputError : an image that is missing or not what it should be.
+    """
+    shape, _ = header(name, "lr")
+    SAMPLES[name].hr_files()
+    if SAMPLES[name].truth:
+        expected = tuple(edge * CONFIG.scale for edge in shape)
+        found, _ = header(name, "truth")
+        if found != expected:
+            raise InputError(
+                SAMPLES[name].truth,
+                f"{found} voxels (z, y, x)",
+                f"{expected}, {CONFIG.scale} times the LR image",
+                "Give the truth of the whole LR image (lr_crop crops both).",
+            )
+
+
+# A sample that cannot be read fails now rather than on the cluster, in an hour. (A job that the
+# workflow has started looks only at what it needs.)
+if workflow.is_main_process:
+    for name in SAMPLES:
+        checked(check, name)
+
+
+# ---- input -----------------------------------------------------------------------------------
+
+
+def previous_weights(wildcards):
+    """The weights that a stage starts from; the first has none."""
+    return run(wildcards).weights(stage(wildcards) - 1) if stage(wildcards) > 1 else []
+
+
+def groups(name):
+    """The numbers of the jobs that super-resolve a sample: len(octolith.inference.groups(...)).
+
+    Counted here, because that module imports PyTorch, which takes seconds.
+    """
+    blocks = prod(ceil(edge / CONFIG.superresolve.block) for edge in lr_shape(name))
+    return range(ceil(blocks / CONFIG.superresolve.blocks_per_job))
+
+
+def block_groups(wildcards):
+    """The blocks of one realisation."""
+    numbers = groups(wildcards.sample)
+    return [run(wildcards).block_group(wildcards.realisation, n) for n in numbers]
+
+
+def block_counts(wildcards):
+    """The nodes in the blocks of all realisations."""
+    numbers = groups(wildcards.sample)
+    return [run(wildcards).block_counts(r, n) for r in REALISATIONS for n in numbers]
+
+
+def truth(wildcards):
+    """The labels of the truth, where the sample sheet has it."""
+    return run(wildcards).truth_labels if SAMPLES[wildcards.sample].truth else []
+
+
+def network_labels(wildcards):
+    """The labels that a pore network is of."""
+    of = run(wildcards)
+    return of.sr_labels(0) if wildcards.image == "sr" else of.labels(wildcards.image)
+
+
+def networks(wildcards):
+    """The pore networks of a sample."""
+    images = ["lr", "sr", "truth"] if SAMPLES[wildcards.sample].truth else ["lr", "sr"]
+    return [run(wildcards).network(image, "properties.csv") for image in images]
+
+
+# ---- params ----------------------------------------------------------------------------------
+# Snakemake compares the values of a job's params without their names, and dictionaries with the
+# order of their keys. Hence all values of a job are one canonical text, and beside it are digests
+# of the library's sources that its step uses, and of images that are nobody's output.
+
+
+def values(**given):
+    """The step's arguments as one canonical JSON text; a function is asked with the wildcards."""
+
+    def text(wildcards):
+        asked = {
+            name: value(wildcards) if callable(value) else value for name, value in given.items()
+        }
+        return json.dumps(TypeAdapter(dict).dump_python(asked, mode="json"), sort_keys=True)
+
+    return text
+
+
+def stage(wildcards):
+    """The stage as a number."""
+    return int(wildcards.stage)
+
+
+def recipe(image):
+    """How the sample sheet says that an image (None: that of the job) becomes phases."""
+
+    def found(wildcards):
+        row = SAMPLES[wildcards.sample]
+        return CONFIG.segmentations[getattr(row, f"{image or wildcards.image}_segmentation")]
+
+    return found
+
+
+# ---- resources -------------------------------------------------------------------------------
+
+
+def scaled(base, lr_voxels=0.0, sr_voxels=0.0):
+    """``base`` and so much for a million LR and SR voxels; a further attempt gets more."""
+
+    def amount(wildcards, attempt):
+        millions = prod(lr_shape(wildcards.sample)) / 1e6
+        return ceil((base + millions * (lr_voxels + sr_voxels * CONFIG.scale**3)) * attempt)
+
+    return amount

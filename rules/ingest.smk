@@ -1,0 +1,28 @@
+"""Any file format to one chunked HDF5 volume."""
+
+
+rule ingest:
+    input:
+        source=lambda wildcards: ancient(volume_files(wildcards)),
+    output:
+        volume=RUN.image("{image}"),
+    log:
+        RUN.log("ingest-{image}"),
+    benchmark:
+        RUN.benchmark("ingest-{image}")
+    wildcard_constraints:
+        image="lr|truth",
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=scaled(1500),
+        runtime=scaled(10, lr_voxels=0.05),
+    params:
+        values=values(sample=lambda wildcards: volume(wildcards.sample, wildcards.image)),
+        content=fingerprint(volume_files),
+        source=source_digest("octolith.steps.ingest"),
+    message:
+        "{wildcards.sample}: reading the {wildcards.image} volume"
+    shell:
+        "step ingest {params.values:q} --out {output.volume:q} &> {log:q}"

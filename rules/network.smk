@@ -1,0 +1,28 @@
+"""The pore network, connectivity and transport of each image."""
+
+
+rule network:
+    input:
+        labels=network_labels,
+    output:
+        properties=RUN.network("{image}", "properties.csv"),
+    log:
+        RUN.log("network-{image}"),
+    benchmark:
+        RUN.benchmark("network-{image}")
+    wildcard_constraints:
+        image="lr|sr|truth",
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=scaled(8000),
+        runtime=scaled(120),
+    params:
+        values=values(settings=CONFIG.network, phases=CONFIG.rock, seed=CONFIG.seed),
+        source=source_digest("octolith.steps.network"),
+    message:
+        "{wildcards.sample}: pore network of the {wildcards.image} volume"
+    shell:
+        "step network {params.values:q} --labels {input.labels:q}"
+        " --out_csv {output.properties:q} &> {log:q}"

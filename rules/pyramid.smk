@@ -1,0 +1,25 @@
+"""HR images to the dense and mixed classes of every stage."""
+
+
+rule pyramid:
+    input:
+        hr=RUN.hr_labels,
+    output:
+        classes=RUN.pyramid("{stage}"),
+    log:
+        RUN.log("pyramid-stage{stage}"),
+    benchmark:
+        RUN.benchmark("pyramid-stage{stage}")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
+    params:
+        values=values(stage=stage, stages=CONFIG.stages),
+        source=source_digest("octolith.steps.pyramid"),
+    message:
+        "{wildcards.sample}: pyramid of the HR images, stage {wildcards.stage} of {CONFIG.stages}"
+    shell:
+        "step pyramid {params.values:q} --hr_h5 {input.hr:q} --out_h5 {output.classes:q} &> {log:q}"

@@ -1,0 +1,64 @@
+"""Grey levels, or labels, to the phases of the configuration."""
+
+
+rule segment:
+    input:
+        volume=RUN.image("{image}"),
+    output:
+        labels=RUN.labels("{image}"),
+        figure=multiext(RUN.figure("segment", "{image}"), ".svg", ".png"),
+    log:
+        RUN.log("segment-{image}"),
+    benchmark:
+        RUN.benchmark("segment-{image}")
+    wildcard_constraints:
+        image="lr|truth",
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=scaled(1500, lr_voxels=16),
+        runtime=scaled(15, lr_voxels=1),
+    params:
+        values=values(recipe=recipe(None), phases=CONFIG.rock),
+        source=source_digest("octolith.steps.segment"),
+        figure=RUN.figure("segment", "{image}"),
+    message:
+        "{wildcards.sample}: phases of the {wildcards.image} volume"
+    shell:
+        "step segment {params.values:q} --source_h5 {input.volume:q}"
+        " --out_h5 {output.labels:q} --figure_stem {params.figure:q} &> {log:q}"
+
+
+rule segment_images:
+    input:
+        images=lambda wildcards: ancient(hr_files(wildcards)),
+    output:
+        labels=RUN.hr_labels,
+        figure=multiext(RUN.figure("segment", "hr"), ".svg", ".png"),
+    log:
+        RUN.log("segment-hr"),
+    benchmark:
+        RUN.benchmark("segment-hr")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=scaled(3000),
+        runtime=scaled(15),
+    params:
+        values=values(
+            recipe=recipe("hr"),
+            phases=CONFIG.rock,
+            pixel_um_target=lambda wildcards: fine_um(wildcards.sample),
+            pixel_um_given=lambda wildcards: SAMPLES[wildcards.sample].hr_voxel_um,
+            crop=CONFIG.train.cube * CONFIG.scale,
+        ),
+        content=fingerprint(hr_files),
+        source=source_digest("octolith.steps.segment"),
+        figure=RUN.figure("segment", "hr"),
+    message:
+        "{wildcards.sample}: phases of the HR images"
+    shell:
+        "step segment.segment_images {params.values:q} --paths {input.images:q}"
+        " --out_h5 {output.labels:q} --figure_stem {params.figure:q} &> {log:q}"

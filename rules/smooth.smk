@@ -1,0 +1,25 @@
+"""The iterative 3D median filter, streamed."""
+
+
+rule smooth:
+    input:
+        volume=RUN.stitched("{realisation}"),
+    output:
+        volume=RUN.sr_labels("{realisation}"),
+    log:
+        RUN.log("smooth-realisation{realisation}"),
+    benchmark:
+        RUN.benchmark("smooth-realisation{realisation}")
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(15, sr_voxels=0.01),
+    params:
+        values=values(settings=CONFIG.smooth),
+        source=source_digest("octolith.steps.smooth"),
+    message:
+        "{wildcards.sample}: smoothing realisation {wildcards.realisation}"
+    shell:
+        "step smooth {params.values:q} --source {input.volume:q} --out {output.volume:q} &> {log:q}"

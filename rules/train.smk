@@ -1,0 +1,38 @@
+"""One stage of the generator after the other; a job goes on where the one before stopped."""
+
+
+rule train:
+    input:
+        labels=RUN.lr_labels,
+        pyramid=RUN.pyramid("{stage}"),
+        previous=previous_weights,
+    output:
+        weights=RUN.weights("{stage}"),
+        log=RUN.training_log("{stage}"),
+    log:
+        RUN.log("train-stage{stage}"),
+    benchmark:
+        RUN.benchmark("train-stage{stage}")
+    retries: CONFIG.train.jobs - 1
+    conda:
+        ENVIRONMENT
+    threads: 4
+    resources:
+        mem_mb=scaled(6000, lr_voxels=8),
+        runtime=240,
+        gpu=CONFIG.gpu * CONFIG.train.ranks,
+    params:
+        values=values(
+            stage=stage,
+            stages=CONFIG.stages,
+            settings=lambda wildcards: CONFIG.train.only(int(wildcards.stage)),
+            phases=CONFIG.rock,
+            seed=CONFIG.seed,
+        ),
+        source=source_digest("octolith.steps.train"),
+    message:
+        "{wildcards.sample}: training stage {wildcards.stage} of {CONFIG.stages}"
+    shell:
+        "OCTOLITH_MINUTES={resources.runtime} step train {params.values:q} --threads {threads}"
+        " --labels {input.labels:q} --pyramid {input.pyramid:q} --previous {input.previous:q}"
+        " --out {output.weights:q} 2>&1 | tee -i {log:q}"
