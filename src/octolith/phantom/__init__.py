@@ -12,7 +12,7 @@ The rock has no bounds: what is at a place is a function of the recipe, its seed
 from octolith.phantom.recipe import PHASES, Recipe, load_recipe, recipes
 from octolith.phantom.rock import fine_labels
 from octolith.phantom.scan import bands, ct_scan, microscope_images
-from octolith.phantom.writing import segment_by, write_phantom
+from octolith.phantom.writing import write_phantom
 
 __all__ = [
     "PHASES",
@@ -23,6 +23,5 @@ __all__ = [
     "load_recipe",
     "microscope_images",
     "recipes",
-    "segment_by",
     "write_phantom",
 ]

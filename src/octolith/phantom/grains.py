@@ -1,41 +1,44 @@
-"""The packing: overlapping grains, each drawn from its cell of a lattice.
+"""The packing: overlapping grains, two in every cell of a body-centred lattice.
 
-Every cell of a body-centred lattice owns one grain, whose properties are hashed from the cell's
-index. A block therefore finds all grains that reach it by looking at the cells around.
+A grain's properties are hashed from its cell, so that a block finds all grains that reach it by
+looking at the cells around. Lengths are in µm.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from octolith.phantom.noise import field, normal, uniform
-from octolith.phantom.recipe import Recipe
+from octolith.phantom.noise import Block, normal, uniform
+from octolith.phantom.recipe import GrainRecipe, Recipe
 
-# Grains are looked at this far beyond their surface; pores are nowhere wider.
-FAR = 1.0
-# No grain is larger, by so many standard deviations of the logarithm.
+# Normal scores of radius and axes are cut off here, so that a grain's reach is finite.
 TAIL = 2.0
+# Grains are followed this far beyond their surface, in median radii; cement and roughness, which
+# the distance from them decides, are much smaller.
+BEYOND = 0.5
+# Crystal faces cut an overgrown grain between these heights above its centre, in radii.
+FACES = (0.7, 1.0)
+
+Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
 class Grains:
-    """Grains that may reach a block; G of them, in the order of their cells. Lengths in voxels.
+    """The grains that may reach a block: G of them, in the order of their cells.
 
     Attributes
     ----------
     centre : (G, 3) global.
-    radius : (G,)
-    metric : (G, 3, 3) positive definite; the ellipsoid is dᵀ metric d = 1.
-    reach : (G,) beyond this no point belongs to the grain.
+    radius : (G,) of the sphere of equal volume.
+    metric : (G, 3, 3); the grain's ellipsoid is dᵀ metric d = 1.
+    reach : (G,) beyond this distance from its centre a grain is of no concern.
     feldspar, sodic : (G,) bool.
-    alteration : (G,) normal score of what weathering took.
-    cleavage : (G, 3) unit normals of the cleavage planes.
-    facets : (G, F, 3) unit normals; ``facet_distance`` (G, F) from the centre.
-    mixing : (G, 2) weights of the two shape fields: grains differ, neighbours fit.
+    alteration : (G,) normal score of what weathering took of a feldspar.
+    cleavage : (G, 3) unit normal of its cleavage planes.
+    faces : (G, F, 3) unit normals of the crystal faces; their heights are ``heights`` (G, F).
+    mixing : (G, 2) in which shares a grain's shape follows the two shape fields.
     """
 
     centre: np.ndarray
@@ -46,23 +49,20 @@ class Grains:
     sodic: np.ndarray
     alteration: np.ndarray
     cleavage: np.ndarray
-    facets: np.ndarray
-    facet_distance: np.ndarray
+    faces: np.ndarray
+    heights: np.ndarray
     mixing: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.radius)
 
 
 @dataclass(frozen=True)
 class Packing:
-    """What a block's voxels know of the grains; (z, y, x) arrays, lengths in voxels.
+    """What the voxels of a block know of the grains; (z, y, x) arrays.
 
     Attributes
     ----------
     distance : to the surface of the nearest grain, negative inside; float32.
     second : to that of the second nearest.
-    owner : index of the nearest grain in ``grains``, -1 far from all.
+    owner : index of the nearest grain in ``grains``; -1 far from all.
     """
 
     grains: Grains
@@ -71,136 +71,128 @@ class Packing:
     owner: np.ndarray
 
 
-def grains_about(recipe: Recipe, origin: Sequence[int], shape: Sequence[int]) -> Grains:
-    """All grains that can reach the block."""
-    of = recipe.grains
-    cell = of.spacing_um / recipe.voxel_um * 2 ** (1 / 3)
-    largest = (of.radius_um * np.exp(TAIL * (of.sorting + of.elongation))) / recipe.voxel_um
-    reach = largest + _far(recipe) + cell
-    ranges = [
-        np.arange(np.floor((o - reach) / cell), np.ceil((o + n + reach) / cell) + 1)
-        for o, n in zip(origin, shape, strict=True)
-    ]
-    cells = np.array(list(itertools.product(*ranges, (0, 1))), np.int64)
-    grains = _draw(recipe, cells, cell)
-    low, high = np.asarray(origin), np.asarray(origin) + np.asarray(shape)
-    near = ((grains.centre + grains.reach[:, None] >= low)
-            & (grains.centre - grains.reach[:, None] <= high)).all(1)  # fmt: skip
-    return Grains(**{name: values[near] for name, values in vars(grains).items()})
-
-
-def pack(recipe: Recipe, origin: Sequence[int], shape: Sequence[int]) -> Packing:
-    """The grains of a block of voxels, nearest and second nearest."""
-    of, pitch = recipe.grains, recipe.voxel_um
-    grains = grains_about(recipe, origin, shape)
-    far = _far(recipe)
-    distance = np.full(shape, far, np.float32)
-    second = np.full(shape, far, np.float32)
-    owner = np.full(shape, -1, np.int32)
-    waves = [
-        of.shape_um
-        / pitch
-        * field(recipe.seed, f"shape{k}", of.shape_length_um / pitch, origin, shape)
-        for k in range(2)
-    ]
-    for number in range(len(grains)):
-        box = _box(grains, number, origin, shape)
-        if box is None:
-            continue
-        here = surface_distance(recipe, grains, number, origin, box)
-        for weight, wave in zip(grains.mixing[number], waves, strict=True):
-            here += weight * wave[box]
-        nearest, next_ = distance[box], second[box]
-        np.minimum(next_, np.maximum(nearest, here), out=next_)
+def pack(recipe: Recipe, block: Block) -> Packing:
+    """Find the two nearest grains of every voxel of a block."""
+    of, grains = recipe.grains, _grains_about(recipe, block)
+    distance = np.full(block.shape, BEYOND * of.radius_um, np.float32)
+    second = distance.copy()
+    owner = np.full(block.shape, -1, np.int32)
+    waves = [of.shape_um * block.noise(f"shape{k}", of.shape_length_um) for k in range(2)]
+    for number, (centre, reach) in enumerate(zip(grains.centre, grains.reach, strict=True)):
+        box = _box(block, centre, reach)
+        here = _surface_distance(of, grains, number, block, box)
+        for share, wave in zip(grains.mixing[number], waves, strict=True):
+            here += share * wave[box]
+        nearest = distance[box]
+        np.minimum(second[box], np.maximum(nearest, here), out=second[box])
         np.copyto(owner[box], number, where=here < nearest)
         np.minimum(nearest, here, out=nearest)
     return Packing(grains, distance, second, owner)
 
 
-def surface_distance(
-    recipe: Recipe, grains: Grains, number: int, origin: Sequence[int], box: tuple[slice, ...]
+def _surface_distance(
+    of: GrainRecipe, grains: Grains, number: int, block: Block, box: Box
 ) -> np.ndarray:
-    """Distance (voxels, roughly) of the voxels of a box from a grain's smooth surface.
+    """Distance of the voxels of a box from a grain's smooth surface, roughly; float32.
 
-    An ellipsoid, which on quartz has grown and is cut by its crystal faces.
+    The grain is an ellipsoid, upon which quartz has grown up to its crystal faces.
     """
-    centre, metric = grains.centre[number], grains.metric[number]
     z, y, x = (
-        (np.arange(s.start, s.stop) + (o + 0.5) - c).astype(np.float32)
-        for s, o, c in zip(box, origin, centre, strict=True)
+        (block.places(axis)[part] - grains.centre[number, axis]).astype(np.float32)
+        for axis, part in enumerate(box)
     )
-    z, y = z[:, None], y[None, :]
-    m = metric.astype(np.float32)
+    z = z[:, None]
+    m = grains.metric[number].astype(np.float32)
+    # The quadratic form, as a polynomial in x whose coefficients are planes.
     constant = m[0, 0] * z * z + m[1, 1] * y * y + 2 * m[0, 1] * z * y
     linear = 2 * (m[0, 2] * z + m[1, 2] * y)
     here = linear[..., None] * x
     here += constant[..., None]
     here += m[2, 2] * x * x
     np.sqrt(np.maximum(here, 0, out=here), out=here)
-    radius = np.float32(grains.radius[number])
     here -= 1
-    here *= radius
+    here *= np.float32(grains.radius[number])
     if grains.feldspar[number]:
         return here
-    here -= np.float32(recipe.grains.overgrowth_um / recipe.voxel_um)
-    faces = zip(grains.facets[number], grains.facet_distance[number], strict=True)
-    for face, height in faces:
+    here -= np.float32(of.overgrowth_um)
+    for face, height in zip(grains.faces[number], grains.heights[number], strict=True):
         a, b, c = face.astype(np.float32)
         plane = a * z + b * y - np.float32(height)
         np.maximum(here, plane[..., None] + c * x, out=here)
     return here
 
 
-def _far(recipe: Recipe) -> float:
-    return FAR * recipe.grains.radius_um / recipe.voxel_um
-
-
-def _box(
-    grains: Grains, number: int, origin: Sequence[int], shape: Sequence[int]
-) -> tuple[slice, ...] | None:
-    """The voxels of the block within a grain's reach, or None."""
-    centre, reach = grains.centre[number], grains.reach[number]
-    low = np.maximum(np.floor(centre - reach).astype(int) - origin, 0)
-    high = np.minimum(np.ceil(centre + reach).astype(int) - origin, shape)
-    return None if (low >= high).any() else tuple(map(slice, low, high))
+def _grains_about(recipe: Recipe, block: Block) -> Grains:
+    """All grains that can reach the block."""
+    of = recipe.grains
+    cell = of.spacing_um * 2 ** (1 / 3)
+    # The longest axis of an ellipsoid whose other two are short, and where jitter may put it.
+    largest = of.radius_um * np.exp(TAIL * (of.sorting + of.elongation * 4 / 3))
+    reach = largest + of.overgrowth_um + BEYOND * of.radius_um + cell
+    ends = [block.places(axis)[[0, -1]] for axis in range(3)]
+    cells = np.stack(
+        np.meshgrid(
+            *(np.arange((a - reach) // cell, (b + reach) // cell + 1) for a, b in ends),
+            (0, 1),
+            indexing="ij",
+        ),
+        -1,
+    )
+    grains = _draw(recipe, cells.reshape(-1, 4).astype(np.int64), cell)
+    low, high = np.transpose(ends)
+    gap = np.maximum(low - grains.centre, grains.centre - high)
+    near = (gap <= grains.reach[:, None]).all(1)
+    return Grains(**{name: values[near] for name, values in vars(grains).items()})
 
 
 def _draw(recipe: Recipe, cells: np.ndarray, cell: float) -> Grains:
-    """The grains of the cells, (G, 4) integers: z, y, x and which of the cell's two sites."""
-    of, pitch, seed = recipe.grains, recipe.voxel_um, recipe.seed
-    index = tuple(cells.T)
+    """The grains of cells (G, 4): z, y, x, and which of the cell's two sites."""
+    of, seed = recipe.grains, recipe.seed
+
+    def keys(shape: tuple[int, ...]) -> list[np.ndarray]:
+        """A grain's cell along the first axis, the number of the draw along the others."""
+        site = [index.reshape(-1, *[1] * len(shape)) for index in cells.T]
+        return site + list(np.ix_(*map(np.arange, shape)))
 
     def uniforms(stream: str, *shape: int) -> np.ndarray:
-        extra = np.ix_(*map(np.arange, shape))
-        return uniform(seed, stream, *(i.reshape(-1, *(1,) * len(shape)) for i in index), *extra)
+        return uniform(seed, stream, *keys(shape))
 
     def normals(stream: str, *shape: int) -> np.ndarray:
-        extra = np.ix_(*map(np.arange, shape))
-        return normal(seed, stream, *(i.reshape(-1, *(1,) * len(shape)) for i in index), *extra)
+        return normal(seed, stream, *keys(shape))
+
+    def scores(stream: str, *shape: int) -> np.ndarray:
+        return np.clip(normals(stream, *shape), -TAIL, TAIL)
 
     site = cells[:, :3] + 0.25 + 0.5 * cells[:, 3:]
-    centre = cell * (site + 0.5 * of.disorder * (uniforms("place", 3) - 0.5) * 2**0.5)
-    radius = of.radius_um / pitch * np.exp(of.sorting * np.clip(normals("radius"), -TAIL, TAIL))
-    stretch = np.exp(of.elongation * np.clip(normals("axes", 3), -TAIL, TAIL))
-    stretch /= stretch.prod(1, keepdims=True) ** (1 / 3)
-    rotation = _rotations(normals("orientation", 4))
-    metric = np.einsum("gij,gj,gkj->gik", rotation, (radius[:, None] * stretch) ** -2.0, rotation)
-    facets = _unit(normals("facets", of.facets, 3))
-    grown = radius + of.overgrowth_um / pitch
-    facet_distance = grown[:, None] * (0.75 + 0.3 * uniforms("facet heights", of.facets))
+    centre = cell * (site + of.disorder * (uniforms("place", 3) - 0.5))
+    radius = of.radius_um * np.exp(of.sorting * scores("radius"))
+    stretch = np.exp(of.elongation * scores("axes", 3))
+    stretch /= np.cbrt(stretch.prod(1, keepdims=True))
+    turned = _rotations(normals("orientation", 4)) / (radius[:, None] * stretch)[:, None]
+    grown = radius + of.overgrowth_um
+    lowest, highest = FACES
     return Grains(
         centre=centre,
         radius=radius,
-        metric=metric,
-        reach=grown * stretch.max(1) + _far(recipe),
+        metric=turned @ turned.swapaxes(1, 2),
+        reach=radius * stretch.max(1) + of.overgrowth_um + BEYOND * of.radius_um,
         feldspar=uniforms("mineral") < recipe.feldspar.share,
         sodic=uniforms("sodium") < recipe.feldspar.sodic,
         alteration=normals("alteration"),
         cleavage=_unit(normals("cleavage", 3)),
-        facets=facets,
-        facet_distance=facet_distance,
+        faces=_unit(normals("faces", of.faces, 3)),
+        heights=grown[:, None] * (lowest + (highest - lowest) * uniforms("heights", of.faces)),
         mixing=_unit(normals("mixing", 2)).astype(np.float32),
     )
+
+
+def _box(block: Block, centre: np.ndarray, reach: float) -> Box:
+    """The voxels of the block within the cube of a grain's reach."""
+    z, y, x = (
+        slice(*np.searchsorted(block.places(axis), [centre[axis] - reach, centre[axis] + reach]))
+        for axis in range(3)
+    )
+    return z, y, x
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -208,7 +200,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _rotations(quaternions: np.ndarray) -> np.ndarray:
-    """(G, 3, 3) rotation matrices, uniform if the (G, 4) quaternions are normal."""
+    """Rotation matrices (G, 3, 3), uniformly distributed if the quaternions (G, 4) are normal."""
     w, x, y, z = _unit(quaternions).T
     return np.stack(
         [

@@ -8,7 +8,7 @@ agree to the last bit.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
@@ -19,14 +19,16 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 # The mean over a cell of the sum of the four squared weights of the cubic B-spline.
 _SPLINE_POWER = 151 / 315
 
+Triple = tuple[int, int, int]
+
 
 def uniform(seed: int, stream: str, *coordinates: np.ndarray) -> np.ndarray:
-    """Uniform numbers in (0, 1), one for each integer coordinate tuple.
+    """Uniform numbers in (0, 1), one for each tuple of integer coordinates.
 
     Parameters
     ----------
     seed : another seed is another rock.
-    stream : what the number is for; streams are independent.
+    stream : what the numbers are for; streams are independent.
     coordinates : integer arrays that broadcast against each other.
 
     Returns
@@ -45,32 +47,47 @@ def normal(seed: int, stream: str, *coordinates: np.ndarray) -> np.ndarray:
     return np.asarray(ndtri(uniform(seed, stream, *coordinates)))
 
 
-def field(
-    seed: int, stream: str, spacing: float, origin: Sequence[int], shape: Sequence[int]
-) -> np.ndarray:
-    """A band-limited Gaussian field of zero mean and unit variance, on a block of voxels.
+@dataclass(frozen=True)
+class Block:
+    """A box of voxels of an unbounded rock.
 
-    White noise on a lattice, interpolated by cubic B-splines: smooth below ``spacing``,
-    uncorrelated beyond four times that. Its correlation falls to one half at about 1.2 spacings.
-
-    Parameters
+    Attributes
     ----------
-    spacing : of the lattice, voxels.
-    origin : (z, y, x) of the block's first voxel, any sign.
-    shape : of the block.
-
-    Returns
-    -------
-    (z, y, x) float32.
+    seed : of the rock.
+    voxel_um : edge of a voxel.
+    origin : (z, y, x) of the first voxel, any sign.
+    shape : (z, y, x) in voxels.
     """
-    first, weights = zip(*(_spline(o, n, spacing) for o, n in zip(origin, shape, strict=True)),
-                         strict=True)  # fmt: skip
-    nodes = [np.arange(index[0], index[-1] + 4) for index in first]
-    values = normal(seed, stream, *np.ix_(*nodes)).astype(np.float32)
-    # z last: its planes are contiguous, and it is the pass over the whole block.
-    for axis in (2, 1, 0):
-        values = _interpolate(values, axis, first[axis] - first[axis][0], weights[axis])
-    return values
+
+    seed: int
+    voxel_um: float
+    origin: Triple
+    shape: Triple
+
+    def places(self, axis: int) -> np.ndarray:
+        """Centres of the voxels along an axis, µm; float64."""
+        first, length = self.origin[axis], self.shape[axis]
+        return (np.arange(first, first + length) + 0.5) * self.voxel_um
+
+    def noise(self, stream: str, length_um: float) -> np.ndarray:
+        """A band-limited Gaussian field of mean 0 and variance 1.
+
+        White noise on a lattice, interpolated by cubic B-splines: smooth below the lattice's
+        spacing ``length_um``, uncorrelated beyond four of them. The correlation falls to one half
+        at about one spacing.
+
+        Returns
+        -------
+        (z, y, x) float32.
+        """
+        splines = [_spline(self.places(axis) / length_um) for axis in range(3)]
+        nodes = [np.arange(first[0], first[-1] + 4) for first, _ in splines]
+        values = normal(self.seed, stream, *np.ix_(*nodes)).astype(np.float32)
+        # z last: its planes are contiguous, and it is the one pass over the whole block.
+        for axis in (2, 1, 0):
+            first, weights = splines[axis]
+            values = _interpolate(values, axis, first - first[0], weights)
+        return values
 
 
 def _scramble(state: np.ndarray) -> np.ndarray:
@@ -82,11 +99,10 @@ def _scramble(state: np.ndarray) -> np.ndarray:
         return state ^ (state >> np.uint64(31))
 
 
-def _spline(origin: int, length: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
-    """First lattice node and four cubic B-spline weights of each voxel centre along an axis."""
-    place = (np.arange(origin, origin + length) + 0.5) / spacing
-    node = np.floor(place)
-    t = place - node
+def _spline(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each place, in lattice spacings: its first node, and the weights (4, n) of four nodes."""
+    node = np.floor(places)
+    t = places - node
     weights = np.stack(
         [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
     )
@@ -97,11 +113,11 @@ def _interpolate(
     values: np.ndarray, axis: int, first: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """Replace the nodes along ``axis`` by the voxels between them."""
-    moved = np.moveaxis(values, axis, 0)
-    result = np.empty((len(first), *moved.shape[1:]), np.float32)
+    nodes = np.moveaxis(values, axis, 0)
+    result = np.empty((len(first), *nodes.shape[1:]), np.float32)
     for voxel, node in enumerate(first):
         plane = result[voxel]
-        np.multiply(moved[node], weights[0, voxel], out=plane)
+        np.multiply(nodes[node], weights[0, voxel], out=plane)
         for k in range(1, 4):
-            plane += moved[node + k] * weights[k, voxel]
+            plane += nodes[node + k] * weights[k, voxel]
     return np.ascontiguousarray(np.moveaxis(result, 0, axis))

@@ -19,7 +19,7 @@ class GrainRecipe(Settings):
     """The packing, and what compaction and cement made of it."""
 
     spacing_um: float = Field(gt=0, description="Mean distance of neighbouring grain centres.")
-    disorder: float = Field(ge=0, le=1, description="0: a lattice; 1: anywhere in the cell.")
+    disorder: float = Field(ge=0, le=1, description="0: a lattice; 1: jitter as large as a cell.")
     radius_um: float = Field(gt=0, description="Median radius, before overgrowth.")
     sorting: float = Field(ge=0, le=0.5, description="Standard deviation of the log radius.")
     elongation: float = Field(ge=0, le=1, description="Standard deviation of the log axis ratio.")
@@ -28,7 +28,7 @@ class GrainRecipe(Settings):
     shape_um: float = Field(ge=0, description="Standard deviation of the grain's large undulation.")
     shape_length_um: float = Field(gt=0, description="Lateral length of that undulation.")
     overgrowth_um: float = Field(ge=0, description="Quartz cement on quartz grains.")
-    facets: int = Field(ge=0, le=20, description="Crystal faces of an overgrown quartz grain.")
+    faces: int = Field(ge=0, le=20, description="Crystal faces of an overgrown quartz grain.")
     cement_um: float = Field(
         ge=0, description="Standard deviation of the cement's thickness from place to place."
     )
@@ -48,6 +48,7 @@ class FeldsparRecipe(Settings):
     cleavage_um: float = Field(gt=0, description="Distance of the cleavage planes.")
     cleavage: float = Field(ge=0, description="Weight of the cleavage against irregular pores.")
     pore_um: float = Field(gt=0, description="Length of the irregular pores.")
+    zoning: float = Field(ge=0, description="Weight of the zones where pores and clay gather.")
     clay: float = Field(ge=0, le=1, description="Share of the intragranular pore that is clay.")
 
 
@@ -56,8 +57,8 @@ class ClayRecipe(Settings):
 
     share: float = Field(ge=0, le=1, description="Of the intergranular pore that aggregates fill.")
     patch_um: float = Field(gt=0, description="Size of an aggregate.")
-    lining: float = Field(ge=0, description="Preference for grain surfaces (normal scores).")
-    lining_um: float = Field(gt=0, description="Thickness of the lining.")
+    rim: float = Field(ge=0, description="More micropores at grain surfaces (normal scores).")
+    rim_um: float = Field(gt=0, description="Thickness of that rim.")
     porosity: float = Field(ge=0, le=1, description="Micropores within the aggregates.")
     pore_um: float = Field(gt=0, description="Length of the micropores.")
 

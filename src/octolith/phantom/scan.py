@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from octolith.phantom.noise import normal
 from octolith.phantom.recipe import Recipe
-from octolith.phantom.rock import BLOCK, blocks, fine_labels, minerals
+from octolith.phantom.rock import EDGE, blocks, fine_labels, minerals
 
 # The blur is cut off after so many standard deviations.
 TRUNCATE = 4.0
@@ -92,8 +92,8 @@ def _attenuation(
     # In the order of the labels; the fifth is sodic feldspar.
     level = (of.pore, of.quartz, of.feldspar, of.clay, of.quartz)
     result = np.empty(tuple(shape), np.float64)
-    for window in blocks(shape, max(BLOCK // scale, 1)):
-        size = [part.stop - part.start for part in window]
+    for window in blocks(shape, max(EDGE // scale, 1)):
+        size = result[window].shape
         first = [(o + part.start) * scale for o, part in zip(origin, window, strict=True)]
         labels = minerals(recipe, first, [n * scale for n in size])
         cells = labels.reshape(size[0], scale, size[1], scale, size[2], scale)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from octolith.files import atomic
 from octolith.phantom.recipe import PHASES, Recipe
 from octolith.phantom.rock import fine_labels
 from octolith.phantom.scan import bands, ct_scan, microscope_images
+from octolith.segmentation import Bands
 
 
 def write_phantom(
@@ -41,7 +41,7 @@ def write_phantom(
     grey = ct_scan(recipe, (0, 0, 0), (size,) * 3, scale)
     truth = fine_labels(recipe, (0, 0, 0), (size * scale,) * 3)
     panels = microscope_images(recipe, images, image_size)
-    segmented = segment_by(bands(recipe), grey)
+    segmented = Bands.of(bands(recipe), PHASES).label(grey)
 
     _write_tiff(folder / "ct.tif", grey, coarse)
     _write_tiff(folder / "truth.tif", truth, fine)
@@ -64,15 +64,6 @@ def write_phantom(
     _write_text(folder / "phantom.json", json.dumps(about, indent=2))
     _draw(folder / "phantom", grey, segmented, truth, panels, fine_um=fine, scale=scale)
     return fractions
-
-
-def segment_by(bands: Mapping[str, list[tuple[float, float]]], grey: np.ndarray) -> np.ndarray:
-    """Labels of a grey image by bands that leave no gap; uint8 of its shape."""
-    starts, codes = zip(
-        *sorted((low, PHASES.code(name)) for name, owned in bands.items() for low, _ in owned),
-        strict=True,
-    )
-    return np.array(codes, np.uint8)[np.searchsorted(starts, grey, "right") - 1]
 
 
 def _fractions(labels: np.ndarray) -> dict[str, float]:
