@@ -75,6 +75,7 @@ class Page:
     steps: Table
     checksums: Table
     step_figures: dict[str, str]
+    preview: bytes
     summary: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -123,6 +124,7 @@ def assemble(run: Run) -> Page:
             records.checksums(run),
         ),
         step_figures=_step_figures(run),
+        preview=views.preview(run, box),
     )
     page.summary = summary(page)
     return page
@@ -139,6 +141,8 @@ def write(page: Page, out: str | Path) -> None:
     every += [chart for stage in page.training for chart in stage["charts"]]
     for chart in [*every, *page.network_charts]:
         figures.save(chart.figure, beside / "figures" / chart.name)
+    with atomic(beside / "preview.png") as temporary:
+        temporary.write_bytes(page.preview)
     with atomic(out.with_name("report.json")) as temporary:
         temporary.write_text(json.dumps(page.summary, indent=2, ensure_ascii=False), "utf-8")
     text = render("report.html.j2", page=page, run=page.run, papers=records.PAPERS)
@@ -266,7 +270,7 @@ def summary(page: Page) -> dict[str, Any]:
         "pore": run.phases.pore,
         "fractions": page.fractions,
         "comparison": [_finite(asdict(row)) for row in page.verdicts],
-        "scores": [_finite(asdict(score)) for score in page.scores],
+        "scores": [_finite(asdict(s) | {"rows": s.rows}) for s in page.scores],
         "cautions": page.cautions,
         "nodes": page.nodes.frame.to_dict("records"),
         "network": _records(page.network.frame) if page.network else [],

@@ -123,6 +123,15 @@ def _slices(
     return {"images": images, "index": [distinct.index(row) for row in rows]}
 
 
+def preview(run: Run, box: Box) -> bytes:
+    """One slice as a picture: LR on its left half, SR on its right."""
+    middle = (box.high[0] - box.low[0]) // 2
+    coarse = box.read(run.lr, 1)[middle].repeat(run.scale, 0).repeat(run.scale, 1)
+    fine = box.read(run.sr[0], run.scale)[middle * run.scale + run.scale // 2]
+    half = fine.shape[1] // 2
+    return pictures.label_png(np.hstack([coarse[:, :half], fine[:, half:]]), run.phases)
+
+
 # ---- windows ---------------------------------------------------------------------------------
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from octolith.report.overview import write_index
 from octolith.report.page import assemble, write
 from octolith.report.run import open_run
 from octolith.settings import Config, Sample
@@ -24,3 +26,18 @@ def report(config: Config, sample: Sample, out_html: str | Path) -> None:
     """
     with open_run(config, sample) as run:
         write(assemble(run), out_html)
+
+
+def index(pages: Sequence[str | Path], out_html: str | Path) -> None:
+    """Write the page over all rocks.
+
+    Parameters
+    ----------
+    pages : the pages that `report` wrote; each has its ``report.json`` beside it.
+    out_html : the page to be.
+
+    Raises
+    ------
+    InputError : a page without its ``report.json``.
+    """
+    write_index(pages, out_html)
