@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from octolith.files import atomic
-from octolith.phases import MIXED_COLOUR, Phases
+from octolith.phases import MIXED_COLOUR, OUTSIDE_COLOUR, Phases
 
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -52,12 +52,12 @@ def save(figure: Figure, stem: str | Path, formats: Sequence[str] = ("svg", "png
 def show_labels(
     axis: Any, labels: np.ndarray, phases: Phases, pixel_um: float, title: str = ""
 ) -> None:
-    """Draw a 2D label image (mixed in white) with axes in µm."""
+    """Draw a 2D label image (mixed in white, what is outside in light grey) with axes in µm."""
     colours = [*phases.colours, MIXED_COLOUR]
     height, width = labels.shape
     axis.imshow(
         labels,
-        cmap=ListedColormap(colours),
+        cmap=ListedColormap(colours).with_extremes(over=OUTSIDE_COLOUR),
         norm=BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours)),
         extent=(0, width * pixel_um, height * pixel_um, 0),
         interpolation="nearest",

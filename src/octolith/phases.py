@@ -14,6 +14,7 @@ PALETTE = (
     "#f0e442", "#7f7f7f", "#8c564b", "#17becf", "#bcbd22", "#9467bd", "#2ca02c", "#e377c2",
 )  # fmt: skip
 MIXED_COLOUR = "#ffffff"
+OUTSIDE_COLOUR = "#e8e8e8"
 
 OUTSIDE = 255
 """Label of voxels that are not rock: around a cylindrical core in its box."""

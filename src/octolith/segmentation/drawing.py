@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from octolith import figures
-from octolith.phases import Phases
+from octolith.phases import OUTSIDE_COLOUR, Phases
 from octolith.segmentation.bands import Bands, code_of
 from octolith.segmentation.histogram import Histogram
 from octolith.segmentation.segmenter import Cut, Segmenter
 from octolith.volumes import OUTSIDE
 
-OUTSIDE_COLOUR = "#ffffff"
 # So few voxels on either side may lie beyond the drawn grey levels.
 RARE = 0.001
 
