@@ -24,7 +24,9 @@ def read_block(volume: Volume, cut: Cut, width: int, seed: int) -> Block:
     return Block(torch.from_numpy(labels[None]), origin, ((z0, y0, x0), (z1, y1, x1)), seed)
 
 
-def grow(generator: Generator, volume: Volume, cut: Cut, seed: int) -> Growth:
+def grow(
+    generator: Generator, volume: Volume, cut: Cut, seed: int, stage: int | None = None
+) -> Growth:
     """Super-resolve one block.
 
     Parameters
@@ -33,17 +35,15 @@ def grow(generator: Generator, volume: Volume, cut: Cut, seed: int) -> Growth:
     volume : LR labels.
     cut : the block.
     seed : of the noise: another one is another realisation.
-
-    Raises
-    ------
-    InputError : the volume holds labels that are no phases.
+    stage : how far to grow; None: to the last stage.
     """
-    width = halo(generator.settings, generator.final - 1)
+    stage = generator.final if stage is None else stage
+    width = halo(generator.settings, stage - 1)
     block = read_block(volume, cut, width, seed)
     device = next(generator.parameters()).device
     block = Block(block.labels.to(device), block.origin.to(device), block.core, block.seed)
     with torch.inference_mode():
-        growth: Growth = generator(block, generator.final)
+        growth: Growth = generator(block, stage)
     return growth
 
 
