@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from octolith.octree import Level, build, conv3, morton, node_table, render, upsample
+from octolith.octree import Level, build, families, morton, render
 
 seeds = st.integers(0, 2**31)
 edges = st.tuples(*[st.integers(1, 5)] * 3)
@@ -79,7 +79,7 @@ def test_convolution_equals_the_dense_one_with_absent_nodes_zero(seed, shape, de
     dense = dense.index_put((level.batch_index, z, y, c), x)
     wanted = functional.conv3d(dense.movedim(-1, 1), weight, bias, padding=1).movedim(1, -1)
     wanted = wanted[level.batch_index, z, y, c]
-    got = conv3(x, weight, bias, node_table(parents))
+    got = families(parents).conv3(x, weight, bias)
     assert torch.allclose(got, wanted, atol=1e-12)
     upstream = torch.randn(got.shape, generator=g, dtype=torch.float64)
     for a, b in zip(
@@ -100,7 +100,9 @@ def test_transposed_convolution_equals_the_dense_one() -> None:
     wanted = layer(dense.movedim(-1, 1)).movedim(1, -1)
     fine = level.children()
     z, y, c = fine.coordinates.unbind(-1)
-    assert torch.allclose(upsample(x, layer.weight, layer.bias), wanted[fine.batch_index, z, y, c])
+    assert torch.allclose(
+        families(level).upsample(x, layer.weight, layer.bias), wanted[fine.batch_index, z, y, c]
+    )
 
 
 def test_empty_levels_work_everywhere() -> None:
@@ -108,7 +110,7 @@ def test_empty_levels_work_everywhere() -> None:
     assert len(empty.children()) == 0
     x = torch.zeros(0, 3, requires_grad=True)
     weight = torch.ones(2, 3, 3, 3, 3, requires_grad=True)
-    out = conv3(x, weight, torch.zeros(2), node_table(empty))
+    out = families(empty).conv3(x, weight, torch.zeros(2))
     out.sum().backward()
     assert out.shape == (0, 2)
     assert float(weight.grad.abs().sum()) == 0

@@ -12,7 +12,7 @@ from torch.nn import functional
 from octolith import octree
 from octolith.networks.context import interpolate
 from octolith.networks.noise import coordinate_noise
-from octolith.octree import Level, Octree
+from octolith.octree import Families, Level, Octree
 from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
 
@@ -130,9 +130,9 @@ class OctreeConv(nn.Conv3d):
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__(c_in, c_out, 3, padding=1)
 
-    def forward(self, x: Tensor, table: Tensor) -> Tensor:  # type: ignore[override]
-        """X (n, c_in) on nodes with neighbour ``table`` (n, 27) -> (n, c_out)."""
-        return octree.conv3(x, self.weight, self.bias, table)
+    def forward(self, x: Tensor, families: Families) -> Tensor:  # type: ignore[override]
+        """X (8p, c_in) on all children of the families -> (8p, c_out)."""
+        return families.conv3(x, self.weight, self.bias)
 
 
 class OctreeUpsample(nn.ConvTranspose3d):
@@ -141,10 +141,10 @@ class OctreeUpsample(nn.ConvTranspose3d):
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__(c_in, c_out, 2, stride=2)
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, families: Families) -> Tensor:  # type: ignore[override]
         """X (p, c_in) of parents -> (8p, c_out) of their children."""
         assert self.bias is not None
-        return octree.upsample(x, self.weight, self.bias)
+        return families.upsample(x, self.weight, self.bias)
 
 
 class Classifier(nn.Linear):
@@ -212,15 +212,14 @@ class Refinement(nn.Module):
         self.classify = Classifier(b, phases, settings.context, last)
 
     def forward(
-        self, features: Tensor, labels: Tensor, parents: Level, level: Level
+        self, features: Tensor, labels: Tensor, families: Families, level: Level
     ) -> tuple[Tensor, Tensor]:
         """Features (p, c_in) of mixed parents -> features (8p, c), logits (8p, K+1)."""
-        table = octree.node_table(parents)
         around = interpolate(labels, level, self.phases) if self.context else None
-        x = functional.relu(self.norm1(self.up(features)))
+        x = functional.relu(self.norm1(self.up(features, families)))
         x = x if around is None else torch.cat([x, around.to(x.dtype)], 1)
-        x = functional.relu(self.norm2(self.conv1(x, table)))
-        x = functional.relu(self.norm3(self.conv2(x, table)))
+        x = functional.relu(self.norm2(self.conv1(x, families)))
+        x = functional.relu(self.norm3(self.conv2(x, families)))
         return x, self.classify(x if around is None else torch.cat([x, around.to(x.dtype)], 1))
 
 
@@ -238,10 +237,15 @@ class Generator(nn.Module):
     settings : architecture.
     phases : K.
     stages : S = log2(scale) + 1 of the finished generator.
+    engine : that computes the sparse convolutions (`octolith.octree.ENGINES`); the weights are
+        the same for all.
     """
 
-    def __init__(self, settings: GeneratorSettings, phases: int, stages: int) -> None:
+    def __init__(
+        self, settings: GeneratorSettings, phases: int, stages: int, engine: str = "native"
+    ) -> None:
         super().__init__()
+        self.engine = engine
         self.settings, self.phases, self.final = settings, phases, stages
         widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
         blocks: list[nn.Module] = [FirstStage(settings, phases, last=stages == 1)]
@@ -269,7 +273,10 @@ class Generator(nn.Module):
             parents = level.select(grown)
             level = parents.children()
             with self._learning(s, stage):
-                features, logits = self.stages[s - 1](features[grown], block.labels, parents, level)
+                families = octree.families(parents, self.engine)
+                features, logits = self.stages[s - 1](
+                    features[grown], block.labels, families, level
+                )
             levels.append(level)
             classes.append(self.decide(logits, s))
         grown_tree = Octree(block.shape, tuple(levels), tuple(classes), self.phases)

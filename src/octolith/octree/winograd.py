@@ -1,0 +1,239 @@
+"""3×3×3 convolution on families by Winograd's F(2, 3), nested in the three axes.
+
+A family is a 2×2×2 output tile; its 4×4×4 window is fetched from the 27 neighbours of the parent.
+In the transformed domain the 8·27 products of a family become 64: one matrix product for each
+place of the tile (Lavin and Gray 2016, "Fast algorithms for convolutional neural networks",
+section 4.1). Tiles exist for one chunk of families at a time and are transformed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from octolith.octree.level import CHILDREN
+
+# The tiles of a chunk stay in the last-level cache; few families would starve the products.
+CHUNK_BYTES = 4 << 20
+MIN_FAMILIES = 128
+
+_AXIS = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], dtype=torch.float64)
+# (64, 27): takes a kernel, its 27 offsets in a row, to the transformed domain.
+KERNEL = torch.kron(torch.kron(_AXIS, _AXIS), _AXIS)
+
+
+def _window() -> tuple[Tensor, Tensor]:
+    """For the 64 cells of a window: which of the 27 parents (64,), and which child (64, 1)."""
+    cell = torch.cartesian_prod(*[torch.arange(-1, 3)] * 3)
+    parent = (cell.div(2, rounding_mode="floor") + 1) @ torch.tensor([9, 3, 1])
+    child = (cell & 1) @ torch.tensor([4, 2, 1])
+    return parent, child[:, None].to(torch.int32)
+
+
+PARENT, CHILD = _window()
+# The family's own cells are the middle of its window.
+OWN = torch.arange(64).view(4, 4, 4)[1:3, 1:3, 1:3].reshape(-1)
+
+
+def conv3(x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
+    """3×3×3 convolution on whole families; absent nodes count as zero.
+
+    The arithmetic is in float32 (float64 for float64) whatever the precision of ``x``: half
+    precision would cost the transforms a hundredth of the result. The backward pass computes the
+    windows again, of the gradient alone, and serves both gradients from them.
+
+    Parameters
+    ----------
+    x : (8p, c_in), family after family.
+    weight : (c_out, c_in, 3, 3, 3), as in ``torch.nn.Conv3d``.
+    bias : (c_out,) or None.
+    near : (27, p) neighbours of the parents, from `Level.neighbours`.
+
+    Returns
+    -------
+    (8p, c_out), in the precision of ``x``.
+    """
+    out: Tensor = _Conv3.apply(x, weight, bias, near)
+    return out
+
+
+class _Conv3(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight, near)
+        with torch.autocast(x.device.type, enabled=False):
+            return _convolve(x, _to_tiles(weight), bias, near)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, near = ctx.saved_tensors
+        wanted_x, wanted_weight, wanted_bias, _ = ctx.needs_input_grad
+        # <grad, conv(x, weight)> = <x, conv(grad, mirrored)>, for neighbours are mutual.
+        mirrored = weight.transpose(0, 1).flip(2, 3, 4)
+        grad_x = grad_weight = None
+        with torch.autocast(x.device.type, enabled=False):
+            if wanted_x or wanted_weight:
+                kernel = _to_tiles(mirrored)
+                grad_x, grad_kernel = _adjoint(
+                    x, grad, kernel, near, wanted_x=wanted_x, wanted_kernel=wanted_weight
+                )
+                if grad_kernel is not None:
+                    grad_weight = _from_tiles(grad_kernel).flip(2, 3, 4).transpose(0, 1)
+        return grad_x, grad_weight, grad.sum(0) if wanted_bias else None, None
+
+
+def _convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
+    """X (8p, c_in) with kernel (64, c_in, c_out) -> (8p, c_out)."""
+    _, c_in, c_out = kernel.shape
+    chunks = _Chunks(near, max(c_in, c_out))
+    features = _padded(x, kernel.dtype)
+    windows = _Windows(chunks.size, c_in, features)
+    products = _Products(chunks.size, c_out, features)
+    out = x.new_empty(chunks.nodes, c_out)
+    for nodes, rows in chunks:
+        torch.bmm(windows.load(features, rows), kernel, out=products.matrices)
+        if bias is not None:
+            products.cube[1, 1, 1] += bias  # whose share is 1 in all eight cells
+        products.store(out[nodes])
+    return out[: len(x)]
+
+
+def _adjoint(
+    x: Tensor, grad: Tensor, kernel: Tensor, near: Tensor, *, wanted_x: bool, wanted_kernel: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients by x (8p, c_in), and by the kernel (64, c_out, c_in) that takes grad to it."""
+    _, c_out, c_in = kernel.shape
+    chunks = _Chunks(near, max(c_in, c_out))
+    gradients = _padded(grad, kernel.dtype)
+    windows = _Windows(chunks.size, c_out, gradients)
+    grad_x = grad_kernel = None
+    if wanted_x:
+        products = _Products(chunks.size, c_in, gradients)
+        grad_x = x.new_empty(chunks.nodes, c_in)
+    if wanted_kernel:
+        features = _padded(x, kernel.dtype)
+        spread = _Spread(chunks.size, c_in, gradients)
+        grad_kernel = torch.zeros_like(kernel)
+    for nodes, rows in chunks:
+        window = windows.load(gradients, rows)
+        if grad_x is not None:
+            torch.bmm(window, kernel, out=products.matrices)
+            products.store(grad_x[nodes])
+        if grad_kernel is not None:
+            grad_kernel.baddbmm_(window.transpose(1, 2), spread.load(features, rows))
+    return None if grad_x is None else grad_x[: len(x)], grad_kernel
+
+
+def _to_tiles(weight: Tensor) -> Tensor:
+    """(c_out, c_in, 3, 3, 3) -> (64, c_in, c_out)."""
+    exact = weight.to(torch.promote_types(weight.dtype, torch.float32))
+    offsets = exact.permute(2, 3, 4, 1, 0).reshape(27, -1)
+    return (KERNEL.to(offsets) @ offsets).view(64, weight.shape[1], weight.shape[0])
+
+
+def _from_tiles(grad: Tensor) -> Tensor:
+    """The adjoint of `_to_tiles`: (64, c_in, c_out) -> (c_out, c_in, 3, 3, 3)."""
+    _, c_in, c_out = grad.shape
+    offsets = KERNEL.to(grad).T @ grad.view(64, -1)
+    return offsets.view(3, 3, 3, c_in, c_out).permute(4, 3, 0, 1, 2)
+
+
+def _padded(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """X (8p, c) and an absent family, of zeros."""
+    padded = x.new_empty(len(x) + CHILDREN, x.shape[1], dtype=dtype)
+    padded[: len(x)] = x
+    padded[len(x) :] = 0
+    return padded
+
+
+class _Chunks:
+    """Equal chunks of families, the last one filled up with absent ones."""
+
+    def __init__(self, near: Tensor, channels: int) -> None:
+        families = near.shape[1]
+        most = max(MIN_FAMILIES, CHUNK_BYTES // (64 * 4 * channels))
+        self.count = -(-families // most)
+        self.size = -(-families // max(1, self.count))
+        self.nodes = CHILDREN * self.count * self.size
+        self._near = functional.pad(near, (0, self.count * self.size - families), value=families)
+
+    def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
+        """The nodes of each chunk, and the (64, size) rows of its windows."""
+        parent, child = PARENT.to(self._near.device), CHILD.to(self._near.device)
+        for i in range(self.count):
+            families = slice(i * self.size, (i + 1) * self.size)
+            nodes = slice(CHILDREN * families.start, CHILDREN * families.stop)
+            yield nodes, self._near[:, families][parent] * CHILDREN + child
+
+
+class _Tiles:
+    """4×4×4 tiles of a chunk of families, the place in the tile slowest."""
+
+    def __init__(self, families: int, channels: int, like: Tensor) -> None:
+        self.rows = like.new_empty(64 * families, channels)
+        self.matrices = self.rows.view(64, families, channels)
+        self.cube = self.rows.view(4, 4, 4, families, channels)
+
+
+def _lines(*cubes: Tensor) -> list[tuple[Tensor, ...]]:
+    """The planes 0 … 3 of the first cube along z, of the second along y, of the third along x."""
+    return [cube.movedim(axis, 0).unbind() for axis, cube in enumerate(cubes)]
+
+
+class _Windows(_Tiles):
+    """Windows of features, taken to the transformed domain."""
+
+    def __init__(self, families: int, channels: int, like: Tensor) -> None:
+        super().__init__(families, channels, like)
+        self._lines = _lines(self.cube, self.cube, self.cube)
+
+    def load(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Windows at ``rows`` (64, families) of x -> (64, families, channels)."""
+        torch.index_select(x, 0, rows.view(-1), out=self.rows)
+        for d0, d1, d2, d3 in self._lines:
+            d0.sub_(d2)
+            d3.sub_(d1)
+            d1.add_(d2)
+            torch.sub(d1, d2, alpha=2, out=d2)  # what was d1 - d2
+        return self.matrices
+
+
+class _Products(_Tiles):
+    """Products in the transformed domain, brought back to the families' own cells."""
+
+    def __init__(self, families: int, channels: int, like: Tensor) -> None:
+        super().__init__(families, channels, like)
+        self._lines = _lines(self.cube, self.cube[:2], self.cube[:2, :2])
+
+    def store(self, out: Tensor) -> None:
+        """Write ``out`` (8·families, channels)."""
+        for m0, m1, m2, m3 in self._lines:
+            m0.add_(m1).sub_(m2)
+            m1.add_(m2).add_(m3)
+        own = self.cube[:2, :2, :2].movedim(3, 0)
+        out.view(own.shape).copy_(own)
+
+
+class _Spread(_Tiles):
+    """The families' own cells, taken to the transformed domain by the adjoint of `_Products`."""
+
+    def __init__(self, families: int, channels: int, like: Tensor) -> None:
+        super().__init__(families, channels, like)
+        self._own = like.new_empty(CHILDREN * families, channels)
+        self._corners = self.cube[::3, ::3, ::3]
+        self._lines = _lines(self.cube[:, ::3, ::3], self.cube[:, :, ::3], self.cube)
+
+    def load(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Own cells among ``rows`` (64, families) of x -> (64, families, channels)."""
+        torch.index_select(x, 0, rows[OWN.to(rows.device)].view(-1), out=self._own)
+        self._corners.copy_(self._own.view(self._corners.shape))
+        for y0, total, difference, y1 in self._lines:
+            torch.add(y0, y1, out=total)
+            torch.sub(y1, y0, out=difference)
+        return self.matrices
