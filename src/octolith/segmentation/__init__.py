@@ -5,13 +5,14 @@ from octolith.segmentation.bands import UNKNOWN, Bands, map_labels
 from octolith.segmentation.denoising import denoise, halo, noise_level
 from octolith.segmentation.histogram import Histogram, grey_range
 from octolith.segmentation.resampling import resample
-from octolith.segmentation.segmenter import Segmenter
+from octolith.segmentation.segmenter import Parts, Segmenter
 from octolith.segmentation.suggestion import suggest_bands, suggestion
 
 __all__ = [
     "UNKNOWN",
     "Bands",
     "Histogram",
+    "Parts",
     "Segmenter",
     "agreement",
     "denoise",

@@ -8,21 +8,25 @@ from skimage.restoration import denoise_bilateral, denoise_nl_means
 
 from octolith.settings.steps import DenoiseSettings
 
+NOISE_WINDOW = 5
+
 
 def noise_level(grey: np.ndarray) -> float:
-    """The standard deviation of the noise in an image of edges and smooth regions.
+    """The standard deviation of the noise: the median one over windows of 5 by 5 pixels.
 
-    Immerkær's operator (1996, Computer Vision and Image Understanding 64, 300), which takes
-    no notice of slopes, with a median in place of the mean, which takes none of edges. Noise
-    that a reconstruction has blurred is underestimated.
+    Most of a rock's windows lie inside a grain or a pore, and the median takes no notice of the
+    others. Unlike estimates from differences of neighbours it also sees the correlated noise
+    that a reconstruction leaves.
 
     Parameters
     ----------
-    grey : (…, y, x), 3 pixels or more along both.
+    grey : (…, y, x).
     """
-    residual = np.diff(np.diff(grey.astype(np.float32), 2, axis=-1), 2, axis=-2)
-    # The operator's weights have a sum of squares of 36; 0.6745 is a normal median deviation.
-    return float(np.median(np.abs(residual)) / 0.6745 / 6)
+    rows, columns = (min(NOISE_WINDOW, length) for length in grey.shape[-2:])
+    down, across = grey.shape[-2] // rows, grey.shape[-1] // columns
+    whole = grey[..., : down * rows, : across * columns].astype(np.float32)
+    windows = whole.reshape(-1, down, rows, across, columns)
+    return float(np.median(windows.std(axis=(2, 4))))
 
 
 def halo(settings: DenoiseSettings) -> int:

@@ -17,6 +17,7 @@ from octolith.settings.steps import SegmentationSettings
 from octolith.slabs import count_values, in_words
 
 Parts = Callable[[], Iterator[np.ndarray]]
+"""Gives an image part by part, from the first one each time it is called."""
 
 
 @dataclass

@@ -10,13 +10,13 @@ from skimage.filters import threshold_multiotsu
 
 from octolith.errors import InputError
 from octolith.segmentation.histogram import Histogram
-from octolith.settings.steps import Bands
+from octolith.settings.steps import PhaseBands
 
 # scikit-image tries every set of thresholds; this many take it about a second.
 MOST_SETS = 5e7
 
 
-def suggest_bands(histogram: Histogram, names: Sequence[str], where: object) -> Bands:
+def suggest_bands(histogram: Histogram, names: Sequence[str], where: object) -> PhaseBands:
     """Bands between which the grey levels differ most (Otsu 1979, with several thresholds).
 
     Parameters

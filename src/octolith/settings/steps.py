@@ -18,7 +18,7 @@ def odd(size: int) -> int:
     return size
 
 
-Bands = dict[str, list[tuple[float, float]]]
+PhaseBands = dict[str, list[tuple[float, float]]]
 OUTSIDE_NAME = "outside"
 """In bands and label maps: what is not rock, such as the air around a cylindrical core."""
 
@@ -49,7 +49,7 @@ class SegmentationSettings(Settings):
     With neither, the step stops and suggests one.
     """
 
-    bands: Bands | None = Field(
+    bands: PhaseBands | None = Field(
         None,
         description="Phase -> grey-level bands [from, to); a phase may own several "
         "(paper 1, table 1). The last band's upper end belongs to it. 'outside' is no rock.",
@@ -61,7 +61,7 @@ class SegmentationSettings(Settings):
 
     @field_validator("bands")
     @classmethod
-    def _apart(cls, bands: Bands | None) -> Bands | None:
+    def _apart(cls, bands: PhaseBands | None) -> PhaseBands | None:
         spans = [(low, high, name) for name, own in (bands or {}).items() for low, high in own]
         for low, high, name in spans:
             if not low < high:
