@@ -19,6 +19,7 @@ from octolith.steps.smooth import smooth
 from octolith.steps.stitch import stitch
 from octolith.steps.superresolve import superresolve
 from octolith.steps.train import train
+from octolith.volumes import open_volume
 
 TRAIN = {
     "lr_cube": 8,
@@ -28,10 +29,12 @@ TRAIN = {
 }
 
 
-def make_rock(folder: Path, size: int = 24, **changes: object) -> tuple[Config, Sample]:
+def make_rock(
+    folder: Path, size: int = 24, image_size: int = 96, **changes: object
+) -> tuple[Config, Sample]:
     """Run the chain on a phantom of ``size``³ voxels, as the workflow would."""
     write_phantom(folder / "rock", load_recipe("berea-like"), size=size, scale=4, images=3,
-                  image_size=96)  # fmt: skip
+                  image_size=image_size)  # fmt: skip
     recipe = yaml.safe_load((folder / "rock" / "segmentation.yaml").read_text("utf-8"))
     config = load(
         {
@@ -71,9 +74,10 @@ def run_chain(config: Config, sample: Sample) -> None:
             seed=config.seed,
         )  # fmt: skip
     settings = config.superresolve
-    with_shape = inference.groups((24, 24, 24), settings.block, settings.blocks_per_job)
+    with open_volume(at.lr_labels) as volume:
+        jobs = inference.groups(volume.shape, settings.block, settings.blocks_per_job)
     for realisation in range(settings.realisations):
-        files = [at.block_group(realisation, group) for group in range(len(with_shape))]
+        files = [at.block_group(realisation, group) for group in range(len(jobs))]
         for group, out in enumerate(files):
             superresolve(
                 at.lr_labels, at.weights(stages), out, group=group, settings=settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from octolith import figures
 from octolith.report.words import descriptor_name, pair
@@ -23,7 +24,10 @@ WIDTH, HEIGHT = 3.3, 2.35
 DASHES = {"LR": (0, (5, 2)), "SR": "-", "HR": (0, (1, 1.2)), "truth": (0, (4, 1, 1, 1))}
 MARKERS = {"LR": "s", "SR": "o", "HR": "D", "truth": "^"}
 ORDER = ("LR", "SR", "HR", "truth")
-MOST_PANELS = 12
+MOST_PANELS = 8
+
+Key = tuple[str, str, str, str]
+"""Descriptor, phase, other phase, unit."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,12 @@ class Chart:
         text = text[text.index("<svg") :]
         # Many figures share one document, where an id may occur once.
         text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", text)
-        text = text.replace("#000000", "currentColor").replace("stroke: #262626", "")
+        # A hundredth of a point is finer than any screen; more digits would double the page.
+        text = re.sub(
+            r'\s(?:d|x|y|transform)="[^"]*"',
+            lambda place: re.sub(r"(\d\.\d\d)\d+", r"\1", place[0]), text,
+        )  # fmt: skip
+        text = text.replace("#000000", "currentColor")
         label = f'<svg role="img" aria-label="{Markup.escape(self.title + ". " + self.words)}"'
         return Markup(text.replace("<svg", label, 1))
 
@@ -56,6 +65,19 @@ def _panel(title: str) -> tuple[Figure, Any]:
     return figure, axes[0, 0]
 
 
+def _legend(figure: Figure, axis: Any) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=7,
+        handlelength=2.6, frameon=False,
+    )  # fmt: skip
+
+
+def _epochs(axis: Any) -> None:
+    axis.set_xlabel("epoch")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
 def _slug(*parts: object) -> str:
     return re.sub(r"[^a-z0-9]+", "-", " ".join(map(str, parts)).lower()).strip("-")
 
@@ -63,23 +85,42 @@ def _slug(*parts: object) -> str:
 # ---- descriptors -----------------------------------------------------------------------------
 
 
-def descriptor_charts(table: pd.DataFrame) -> list[Chart]:
-    """Every quantity of a tidy table as LR, SR, HR and truth: curves, or values of the patches."""
-    keys = ["descriptor", "phase", "other", "unit"]
-    groups = [(key, rows) for key, rows in table.groupby(keys, sort=False)]
-    return [
-        (_curve if rows["distance_um"].notna().any() else _values)(key, rows)
-        for key, rows in groups[:MOST_PANELS]
-    ]
+@dataclass(frozen=True)
+class Group:
+    """The charts of one quantity, and how many more phases or pairs only the table has."""
+
+    title: str
+    charts: list[Chart]
+    more: int
 
 
-def _curve(key: Any, rows: pd.DataFrame) -> Chart:
-    """Mean over patches and directions, and one standard deviation of the patches around it."""
+def descriptor_groups(table: pd.DataFrame, pore: str) -> list[Group]:
+    """Every quantity of a tidy table as LR, SR, HR and truth, what concerns the pore first."""
+    groups = []
+    for descriptor, rows in table.groupby("descriptor", sort=False):
+        every = list(rows.groupby(["phase", "other", "unit"], sort=False))
+        every.sort(key=lambda item: pore not in item[0][:2])
+        drawn = [
+            _draw((str(descriptor), str(phase), str(other), str(unit)), own)
+            for (phase, other, unit), own in every[:MOST_PANELS]
+        ]
+        groups.append(Group(descriptor_name(str(descriptor)), drawn, len(every) - len(drawn)))
+    return groups
+
+
+def _draw(key: Key, rows: pd.DataFrame) -> Chart:
+    if rows["distance_um"].notna().any():
+        return _curve(key, rows)
+    return _distribution(key, rows) if rows["quantile"].notna().any() else _values(key, rows)
+
+
+def _curve(key: Key, rows: pd.DataFrame) -> Chart:
+    """Mean over patches, and one standard deviation of the patches around it."""
     descriptor, phase, other, unit = key
     figure, axis = _panel(pair(phase, other))
     radial = rows["direction"] == "radial"
     for image, own in _images(rows[radial] if radial.any() else rows):
-        patches = own.groupby(["distance_um", "realisation", "patch"], dropna=False)["value"].mean()
+        patches = own.groupby(["distance_um", "realisation", "patch"])["value"].mean()
         over = patches.groupby("distance_um")
         mean, spread = over.mean(), over.std(ddof=0)
         colour = figures.IMAGE_COLOURS[image]
@@ -87,12 +128,29 @@ def _curve(key: Any, rows: pd.DataFrame) -> Chart:
         axis.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.15, lw=0)
     axis.set_xlabel("distance, µm")
     axis.set_ylabel(_axis(descriptor, unit))
-    axis.legend(fontsize=7, handlelength=2.6, frameon=False)
+    _legend(figure, axis)
     words = f"{descriptor_name(descriptor)} against distance for {', '.join(_present(rows))}."
     return Chart(_slug(*key[:3]), pair(phase, other), words, figure)
 
 
-def _values(key: Any, rows: pd.DataFrame) -> Chart:
+def _distribution(key: Key, rows: pd.DataFrame) -> Chart:
+    """Quantiles, averaged over patches, as a cumulative distribution."""
+    descriptor, phase, other, unit = key
+    figure, axis = _panel(pair(phase, other))
+    for image, own in _images(rows):
+        mean = own.groupby("quantile")["value"].mean()
+        axis.plot(
+            mean, mean.index, color=figures.IMAGE_COLOURS[image], linestyle=DASHES[image],
+            label=image, lw=1.6,
+        )  # fmt: skip
+    axis.set_xlabel(_axis(descriptor, unit))
+    axis.set_ylabel("share below")
+    _legend(figure, axis)
+    words = f"Distribution of {descriptor_name(descriptor)} for {', '.join(_present(rows))}."
+    return Chart(_slug(*key[:3]), pair(phase, other), words, figure)
+
+
+def _values(key: Key, rows: pd.DataFrame) -> Chart:
     """Every patch as a dot, and a box of their quartiles."""
     descriptor, phase, other, unit = key
     figure, axis = _panel(pair(phase, other))
@@ -107,7 +165,7 @@ def _values(key: Any, rows: pd.DataFrame) -> Chart:
             whiskerprops={"color": colour}, capprops={"color": colour},
         )  # fmt: skip
         jitter = place + random.uniform(-0.2, 0.2, len(values))
-        axis.plot(jitter, values, MARKERS[image], color=colour, ms=2.6, alpha=0.55, mew=0)
+        axis.plot(jitter, values, MARKERS[image], color=colour, ms=3.0, alpha=0.7, mew=0)
     axis.set_xticks(range(len(shown)), [image for image, _ in shown])
     axis.set_ylabel(_axis(descriptor, unit))
     means = "; ".join(f"{image} {own['value'].mean():.3g}" for image, own in shown)
@@ -142,7 +200,7 @@ def training_charts(stage: int, log: pd.DataFrame) -> list[Chart]:
         figure, axis = _panel("Error against HR slices")
         looks = log[log["error"].notna()]
         columns = [name for name in map(str, looks) if name.startswith("error")]
-        for column, dashes in zip(columns, cycle(("--", "-.", ":"))):
+        for column, dashes in zip(columns, cycle(("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1))))):
             name = "mean" if column == "error" else column.removeprefix("error_").replace("_", " ")
             thick = column == "error"
             axis.plot(
@@ -151,10 +209,10 @@ def training_charts(stage: int, log: pd.DataFrame) -> list[Chart]:
             )  # fmt: skip
         _mark(axis, best)
         lowest = float(looks["error"].min())
-        axis.set_xlabel("epoch")
+        _epochs(axis)
         axis.set_ylabel("error, share of HR")
         axis.set_ylim(bottom=0)
-        axis.legend(fontsize=7, handlelength=2.6, frameon=False)
+        _legend(figure, axis)
         words = f"Epoch {best} of {int(log['epoch'].max())} was chosen, with {lowest:.3g}."
         charts.append(Chart(f"training-stage{stage}-error", "Error by epoch", words, figure))
     figure, axis = _panel("Wasserstein estimate")
@@ -162,7 +220,7 @@ def training_charts(stage: int, log: pd.DataFrame) -> list[Chart]:
     if best is not None:
         _mark(axis, best)
     axis.axhline(0, color="#8a8f98", lw=0.8)
-    axis.set_xlabel("epoch")
+    _epochs(axis)
     axis.set_ylabel("critic: real − generated")
     words = f"From {log['wasserstein'].iloc[0]:.3g} to {log['wasserstein'].iloc[-1]:.3g}."
     charts.append(Chart(f"training-stage{stage}-critic", "Wasserstein estimate", words, figure))
@@ -208,13 +266,7 @@ def size_charts(tables: dict[str, pd.DataFrame], what: str, column: str) -> list
     axis.set_xscale("log")
     axis.set_xlabel(f"{what.lower()} diameter, µm")
     axis.set_ylabel("number")
-    axis.legend(fontsize=7, handlelength=2.6, frameon=False)
+    _legend(figure, axis)
     words = "; ".join(f"{image}: {len(v):,}, median {np.median(v):.3g} µm" for image, v in
                       found.items())  # fmt: skip
     return [Chart(_slug("network", what, "diameter"), f"{what} diameter", words + ".", figure)]
-
-
-def save_all(charts: Sequence[Chart], folder: str) -> None:
-    """Write every chart as SVG and PNG, for papers."""
-    for chart in charts:
-        figures.save(chart.figure, f"{folder}/{chart.name}")

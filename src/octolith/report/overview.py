@@ -56,8 +56,8 @@ def write_index(pages: Sequence[str | Path], out: str | Path) -> None:
     """Write the page over all rocks."""
     out = Path(out)
     rocks = [read_rock(page, out.parent) for page in pages]
-    references = [name for name in ("HR", "truth") if any(
-        score["reference"] == name for rock in rocks for score in rock.summary["scores"])]  # fmt: skip
+    known = {score["reference"] for rock in rocks for score in rock.summary["scores"]}
+    references = [name for name in ("HR", "truth") if name in known]
     text = render("index.html.j2", rocks=rocks, references=references)
     with atomic(out) as temporary:
         temporary.write_text(text, "utf-8")

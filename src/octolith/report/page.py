@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -21,7 +20,7 @@ from markupsafe import Markup
 from octolith import figures
 from octolith.errors import InputError
 from octolith.files import atomic
-from octolith.report import charts, judgement, pictures, records, views, words
+from octolith.report import charts, judgement, pictures, pore_space, records, views, words
 from octolith.report.run import Run, image_fractions, phase_fractions
 
 RESOURCES = files("octolith") / "resources" / "report"
@@ -41,13 +40,14 @@ class Table:
         return [list(row) for row in self.frame[list(self.titles)].astype(object).to_numpy()]
 
 
-@dataclass
-class Figures:
-    """A group of charts under one heading."""
+@dataclass(frozen=True)
+class Descriptor:
+    """One descriptor's part of the page: its quantities, and how it scored."""
 
+    name: str
     title: str
-    charts: Sequence[charts.Chart]
-    more: int = 0
+    groups: list[charts.Group]
+    rows: int
 
 
 @dataclass
@@ -63,11 +63,13 @@ class Page:
     viewer: dict[str, Any]
     window_um: float
     windows: list[list[views.Window]]
+    pores_um: float
+    pores: list[pore_space.PoreSpace]
     stages: list[views.StagePicture]
     stopped: str
     octree_um: float
     stage_colours: list[str]
-    descriptors: list[Figures]
+    descriptors: list[Descriptor]
     training: list[dict[str, Any]]
     network: Table | None
     network_charts: list[charts.Chart]
@@ -97,6 +99,7 @@ def assemble(run: Run) -> Page:
     box = views.field_of_view(run)
     found = judgement.verdicts(run.comparison)
     window_um, windows = views.windows(run, box)
+    pores_um, pores = pore_space.pore_spaces(run)
     stages, stopped, octree_um = views.octree_slice(run)
     page = Page(
         run=run,
@@ -108,11 +111,13 @@ def assemble(run: Run) -> Page:
         viewer=views.viewer(run, box),
         window_um=window_um,
         windows=windows,
+        pores_um=pores_um,
+        pores=pores,
         stages=stages,
         stopped=stopped,
         octree_um=octree_um,
         stage_colours=views.stage_colours(run.config.stages),
-        descriptors=_descriptor_figures(run),
+        descriptors=_descriptors(run),
         training=[_training(run, stage) for stage in range(1, run.config.stages + 1)],
         network=network_table(run.networks),
         network_charts=_network_charts(run),
@@ -137,7 +142,7 @@ def write(page: Page, out: str | Path) -> None:
     for table in page.tables:
         with atomic(beside / f"{table.name}.csv") as temporary:
             table.frame.to_csv(temporary, index=False)
-    every = [chart for group in page.descriptors for chart in group.charts]
+    every = [chart for one in page.descriptors for group in one.groups for chart in group.charts]
     every += [chart for stage in page.training for chart in stage["charts"]]
     for chart in [*every, *page.network_charts]:
         figures.save(chart.figure, beside / "figures" / chart.name)
@@ -208,13 +213,16 @@ def network_table(networks: dict[str, pd.DataFrame]) -> Table | None:
 # ---- parts -----------------------------------------------------------------------------------
 
 
-def _descriptor_figures(run: Run) -> list[Figures]:
-    groups = []
-    for name, table in run.descriptors.items():
-        drawn = charts.descriptor_charts(table)
-        total = len(table.drop_duplicates(["descriptor", "phase", "other", "unit"]))
-        groups.append(Figures(words.descriptor_name(name), drawn, total - len(drawn)))
-    return groups
+def _descriptors(run: Run) -> list[Descriptor]:
+    return [
+        Descriptor(
+            name,
+            words.descriptor_name(name),
+            charts.descriptor_groups(table, run.phases.pore),
+            len(table),
+        )
+        for name, table in run.descriptors.items()
+    ]
 
 
 def _training(run: Run, stage: int) -> dict[str, Any]:
@@ -311,7 +319,8 @@ def render(template: str, **values: Any) -> str:
     )  # fmt: skip
     environment.filters |= {
         "number": words.number, "percent": words.percent, "duration": words.duration,
-        "size": words.size, "yaml": _yaml, "embedded": embedded,
+        "capfirst": words.capfirst, "size": words.size, "packed": pore_space.packed,
+        "yaml": _yaml, "embedded": embedded,
     }  # fmt: skip
     scripts: list[str] = []
 
@@ -325,6 +334,7 @@ def render(template: str, **values: Any) -> str:
         "script": script,
         "style": Markup(f"<style>{_resource('style.css')}</style>"),
         "image_colours": figures.IMAGE_COLOURS,
+        "pore_colours": pore_space.COLOURS,
         "zip_phases": lambda phases: zip(phases.names, phases.colours, strict=True),
     }
     text = environment.get_template(template).render(values)

@@ -21,7 +21,8 @@ WIDEST, NARROWEST = 768, 24
 MOST_SLICES = 64
 # All slices of the page together, before base64 adds a third.
 SLICE_BYTES = 6_000_000
-OCTREE_EDGE = 256
+# The octree is drawn of a field so wide in SR voxels, as a picture so wide in pixels.
+OCTREE_EDGE, PICTURE = 192, 768
 WINDOWS = 3
 
 
@@ -278,13 +279,14 @@ def _paint(planes: list[np.ndarray], tree: Octree, z: int, low: tuple[int, int])
 
 
 def _outlined(known: np.ndarray, depth_of: np.ndarray, coarser: int, run: Run) -> str:
-    """A stage's slice at twice the SR resolution, with a line around every node of 4 px or more."""
-    zoom = 2 << coarser
-    image = known.repeat(zoom, 0).repeat(zoom, 1)
-    depths = depth_of.repeat(2, 0).repeat(2, 1)
-    edge = 2 * run.scale >> depths.astype(int)
+    """A stage's slice, enlarged, with a line around every node that has room for one."""
+    fine = max(2, PICTURE // depth_of.shape[0])
+    image = known.repeat(fine << coarser, 0).repeat(fine << coarser, 1)
+    depths = depth_of.repeat(fine, 0).repeat(fine, 1)
+    edge = fine * run.scale >> depths.astype(int)
     y, x = np.ogrid[: image.shape[0], : image.shape[1]]
-    line = (edge >= 4) & ((y % edge == 0) | (x % edge == 0))
+    thick = max(1, fine // 3)
+    line = (edge >= 4 * thick) & ((y % edge < thick) | (x % edge < thick))
     codes = np.where(line, len(run.phases) + 1, image)
     return pictures.data_uri(
         pictures.colour_png(codes, [*run.phases.colours, "#ffffff", "#8a8f98"])

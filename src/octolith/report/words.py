@@ -55,9 +55,13 @@ def percent(share: float, digits: int = 1) -> str:
     """A share in per cent.
 
     >>> percent(0.1834), percent(float("nan"))
-    ('18.3 %', '–')
+    ('18.3\xa0%', '–')
     """
-    return f"{share * 100:.{digits}f} %".replace("-", "−") if math.isfinite(share) else "–"
+    return (
+        f"{share * 100:.{digits}f}\N{NO-BREAK SPACE}%".replace("-", "−")
+        if math.isfinite(share)
+        else "–"
+    )
 
 
 def duration(seconds: float) -> str:
@@ -89,3 +93,12 @@ def size(count: float) -> str:
             return f"{count:.{0 if unit == 'B' else 1}f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
+
+
+def capfirst(text: str) -> str:
+    """The first letter as a capital, and the others as they are.
+
+    >>> capfirst("two-point correlation S₂")
+    'Two-point correlation S₂'
+    """
+    return text[:1].upper() + text[1:]
