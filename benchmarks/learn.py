@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import torch
-from scipy import ndimage
 
 from octolith import figures, phantom
 from octolith.inference import Cut, grow
@@ -67,16 +66,16 @@ def berea() -> Case:
 
 
 def phantom_rock() -> Case:
-    """The phantom: its scan is segmented as a user would, after a median filter."""
-    recipe = phantom.load_recipe("berea-like")
+    """The phantom of the demonstration: its scan is cut into grey-level bands."""
+    recipe = phantom.load_recipe("demo")
     phases = Phases.of(["pore", "quartz", "feldspar", "clay"])
-    scan = ndimage.median_filter(phantom.ct_scan(recipe, (0, 0, 0), (64, 64, 64), SCALE), 3)
+    scan = phantom.ct_scan(recipe, (0, 0, 0), (64, 64, 64), SCALE)
     lr = np.zeros(scan.shape, np.uint8)
     for name, bands in phantom.bands(recipe).items():
         for low, high in bands:
             lr[(scan >= low) & (scan < high)] = phases.code(name)
     truth = phantom.fine_labels(recipe, (0, 0, 0), (256, 256, 256))
-    return Case(phases, lr, phantom.microscope_images(recipe, 8, 320), lr, truth)
+    return Case(phases, lr, phantom.microscope_images(recipe, 12, 384), lr, truth)
 
 
 def trilinear(lr: np.ndarray, phases: int) -> np.ndarray:

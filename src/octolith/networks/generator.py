@@ -65,6 +65,13 @@ class Growth:
         """(n, K+1) softmax of the logits, in float32."""
         return self.logits.float().softmax(-1)
 
+    @property
+    def decisions(self) -> Tensor:
+        """(n, K+1) one-hot classes, with the gradients of the probabilities."""
+        soft = self.probabilities
+        decided = functional.one_hot(self.octree.classes[-1].long(), soft.shape[1])
+        return decided + (soft - soft.detach())
+
 
 def needed(core: Box, depth: int) -> list[Box]:
     """The cells of each depth whose features the core at ``depth`` depends on.

@@ -69,6 +69,12 @@ class StageSettings(Settings):
     )
     fade_epochs: int = Field(20, ge=0, description="Epochs over which the new layer fades in.")
     gradient_penalty: float = Field(10.0, ge=0)
+    hard: bool = Field(
+        True,
+        description="Show the critic what inference will give, the decided classes, and pass its "
+        "gradients straight through to the probabilities (Bengio et al. 2013). The paper shows it "
+        "the probabilities.",
+    )
     voxel_weight: float = Field(1.0, ge=0, description="Weight of the voxel-wise loss.")
     voxel_tolerance: float = Field(
         0.0, ge=0, description="Voxel-wise loss below this is no loss (paper 4; there 0.005)."
