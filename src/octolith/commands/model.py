@@ -48,7 +48,7 @@ def _generator_table(generator: Generator, cube: int) -> Table:
         for name, layer in stage.named_children():
             channels = next(layer.parameters()).shape[0]
             if name == "up":
-                channels = layer.out_channels
+                channels = int(layer.out_channels)  # type: ignore[arg-type]
             size = f"{channels} × {edge}³"
             table.add_row(str(number), name, size, f"{parameter_count(layer):,}")
         table.add_row("", "", "", f"[bold]{parameter_count(stage):,}", end_section=True)
