@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -39,24 +37,26 @@ class Chart:
     words: str
     figure: Figure
 
-    @property
-    def svg(self) -> Markup:
-        """The figure as part of the page: its black is the page's ink, light or dark."""
-        stream = io.StringIO()
-        with mpl.rc_context({**figures.STYLE, "svg.hashsalt": self.name}):
-            self.figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-        text = stream.getvalue()
-        text = text[text.index("<svg") :]
-        # Many figures share one document, where an id may occur once.
-        text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", text)
-        # A hundredth of a point is finer than any screen; more digits would double the page.
-        text = re.sub(
-            r'\s(?:d|x|y|transform)="[^"]*"',
-            lambda place: re.sub(r"(\d\.\d\d)\d+", r"\1", place[0]), text,
-        )  # fmt: skip
-        text = text.replace("#000000", "currentColor")
-        label = f'<svg role="img" aria-label="{Markup.escape(self.title + ". " + self.words)}"'
-        return Markup(text.replace("<svg", label, 1))
+
+def inline(chart: Chart, svg: str) -> Markup:
+    """A saved figure as part of the page: its black is the page's ink, its white the page's paper.
+
+    Parameters
+    ----------
+    svg : the file that matplotlib wrote.
+    """
+    text = svg[svg.index("<svg") :]
+    # Many figures share one document, where an id may occur once.
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{chart.name}-", text)
+    # A hundredth of a point is finer than any screen; more digits would double the page.
+    text = re.sub(
+        r'\s(?:d|x|y|transform)="[^"]*"',
+        lambda place: re.sub(r"(\d\.\d\d)\d+", r"\1", place[0]),
+        text,
+    )
+    text = text.replace("#000000", "currentColor").replace("fill: #ffffff", "fill: none")
+    label = f'<svg role="img" aria-label="{escape(chart.title + ". " + chart.words)}"'
+    return Markup(text.replace("<svg", label, 1))
 
 
 def _panel(title: str) -> tuple[Figure, Any]:

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from octolith import figures
 from octolith.errors import InputError
 from octolith.files import atomic
+from octolith.progress import track
 from octolith.report import charts, judgement, pictures, pore_space, records, views, words
 from octolith.report.run import Run, image_fractions, phase_fractions
 
@@ -79,6 +80,15 @@ class Page:
     step_figures: dict[str, str]
     preview: bytes
     summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def charts(self) -> list[charts.Chart]:
+        """Every plot."""
+        return [
+            *(chart for d in self.descriptors for group in d.groups for chart in group.charts),
+            *(chart for stage in self.training for chart in stage["charts"]),
+            *self.network_charts,
+        ]
 
     @property
     def tables(self) -> list[Table]:
@@ -142,15 +152,17 @@ def write(page: Page, out: str | Path) -> None:
     for table in page.tables:
         with atomic(beside / f"{table.name}.csv") as temporary:
             table.frame.to_csv(temporary, index=False)
-    every = [chart for one in page.descriptors for group in one.groups for chart in group.charts]
-    every += [chart for stage in page.training for chart in stage["charts"]]
-    for chart in [*every, *page.network_charts]:
-        figures.save(chart.figure, beside / "figures" / chart.name)
+    drawings = {}
+    for chart in track(page.charts, "figures"):
+        svg, _ = figures.save(chart.figure, beside / "figures" / chart.name)
+        drawings[chart.name] = charts.inline(chart, svg.read_text("utf-8"))
     with atomic(beside / "preview.png") as temporary:
         temporary.write_bytes(page.preview)
     with atomic(out.with_name("report.json")) as temporary:
         temporary.write_text(json.dumps(page.summary, indent=2, ensure_ascii=False), "utf-8")
-    text = render("report.html.j2", page=page, run=page.run, papers=records.PAPERS)
+    text = render(
+        "report.html.j2", page=page, run=page.run, drawings=drawings, papers=records.PAPERS
+    )
     with atomic(out) as temporary:
         temporary.write_text(text, "utf-8")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -224,36 +226,49 @@ def octree_slice(run: Run) -> tuple[list[StagePicture], str, float]:
     """
     box = Box.central(run.lr.shape, max(OCTREE_EDGE // run.scale, 4))
     z = (box.low[0] + box.high[0]) * run.scale // 2
-    height, width = (box.high[a] - box.low[a] for a in (1, 2))
-    stages = run.config.stages
-    planes = [np.full((height << d, width << d), len(run.phases), np.uint8) for d in range(stages)]
-    for path in run.block_groups:
+    mixed, last = len(run.phases), run.config.stages - 1
+    planes = slice_by_stage(run.block_groups, box, z, run.config.stages, mixed)
+    stopped = np.zeros(planes[-1].shape, np.uint8)
+    pictures_ = []
+    for depth, plane in enumerate(planes):
+        fine = _enlarged(plane == mixed, 1 << (last - depth))
+        picture = _outlined(plane, np.minimum(stopped, depth), last - depth, run)
+        stopped[fine] = min(depth + 1, last)
+        settled = 1 - float((plane == mixed).mean())
+        pictures_.append(StagePicture(depth + 1, run.lr_um / 2**depth, picture, settled))
+    where = pictures.data_uri(pictures.colour_png(stopped, stage_colours(run.config.stages)))
+    return pictures_, where, max(b - a for a, b in zip(box.low, box.high, strict=True)) * run.lr_um
+
+
+def slice_by_stage(
+    groups: Sequence[Path], box: Box, z: int, stages: int, mixed: int
+) -> list[np.ndarray]:
+    """What is known after each stage of the plane at ``z``, in SR voxels, within the box.
+
+    Returns
+    -------
+    for each depth (y·2^d, x·2^d) uint8 classes; ``mixed`` where a finer stage decides.
+    """
+    scale = 1 << (stages - 1)
+    height, width = (box.high[axis] - box.low[axis] for axis in (1, 2))
+    planes = [np.full((height << d, width << d), mixed, np.uint8) for d in range(stages)]
+    for path in groups:
         blocks = Blocks(path)
         try:
             for cut in blocks.cuts:
-                if cut.low[0] * run.scale <= z < cut.high[0] * run.scale:
+                if cut.low[0] * scale <= z < cut.high[0] * scale:
                     low = (cut.low[1] - box.low[1], cut.low[2] - box.low[2])
-                    _paint(planes, blocks.read(cut), z - cut.low[0] * run.scale, low)
+                    _paint(planes, blocks.read(cut), z - cut.low[0] * scale, low)
         finally:
             blocks.close()
-    stopped = np.zeros(planes[-1].shape, np.uint8)
-    shown = []
-    known = planes[0]
-    for depth, plane in enumerate(planes):
-        if depth:
-            known = known.repeat(2, 0).repeat(2, 1)
-            known = np.where(known == len(run.phases), plane, known)
-        mixed = known == len(run.phases)
-        zoom = stopped.shape[0] // known.shape[0]
-        still = mixed.repeat(zoom, 0).repeat(zoom, 1)
-        stopped[still] = depth + 1
-        picture = _outlined(known, np.minimum(stopped, depth), stages - 1 - depth, run)
-        shown.append(
-            StagePicture(depth + 1, run.lr_um / 2**depth, picture, 1 - float(mixed.mean()))
-        )
-    colours = stage_colours(stages)
-    where = pictures.data_uri(pictures.colour_png(np.minimum(stopped, stages - 1), colours))
-    return shown, where, max(height, width) * run.lr_um
+    for coarse, fine in pairwise(planes):
+        above = _enlarged(coarse, 2)
+        fine[above != mixed] = above[above != mixed]
+    return planes
+
+
+def _enlarged(image: np.ndarray, times: int) -> np.ndarray:
+    return image.repeat(times, 0).repeat(times, 1)
 
 
 def stage_colours(stages: int) -> list[str]:
@@ -281,12 +296,12 @@ def _paint(planes: list[np.ndarray], tree: Octree, z: int, low: tuple[int, int])
 def _outlined(known: np.ndarray, depth_of: np.ndarray, coarser: int, run: Run) -> str:
     """A stage's slice, enlarged, with a line around every node that has room for one."""
     fine = max(2, PICTURE // depth_of.shape[0])
-    image = known.repeat(fine << coarser, 0).repeat(fine << coarser, 1)
-    depths = depth_of.repeat(fine, 0).repeat(fine, 1)
+    image = _enlarged(known, fine << coarser)
+    depths = _enlarged(depth_of, fine)
     edge = fine * run.scale >> depths.astype(int)
     y, x = np.ogrid[: image.shape[0], : image.shape[1]]
     thick = max(1, fine // 3)
-    line = (edge >= 4 * thick) & ((y % edge < thick) | (x % edge < thick))
+    line = (edge >= 6 * thick) & ((y % edge < thick) | (x % edge < thick))
     codes = np.where(line, len(run.phases) + 1, image)
     return pictures.data_uri(
         pictures.colour_png(codes, [*run.phases.colours, "#ffffff", "#8a8f98"])
