@@ -15,6 +15,7 @@ TORCH_INDEX ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 
 endif
 endif
 
+DEMO := results/demo/phantom
 SNAKEMAKE := snakemake --profile local --cores $(CORES)
 
 .DEFAULT_GOAL := help
@@ -43,9 +44,52 @@ install: $(VENV)/installed-workflow ## The workflow and the octolith command, in
 .PHONY: demo
 demo: $(VENV)/installed-workflow ## A phantom sandstone from grey scan to report: 15 minutes on two cores
 	@echo "1/2  A phantom sandstone, its coarse scan and its microscope images"
-	@test -f results/demo/phantom/samples.tsv || octolith phantom results/demo/phantom --recipe demo \
-		--images 12 --image-size 384
+	@test -f $(DEMO)/samples.tsv || octolith phantom $(DEMO) --recipe demo --images 12 --image-size 384
 	@echo "2/2  Super-resolving it"
-	@$(SNAKEMAKE) --configfile config/demo/config.yaml
+	@$(SNAKEMAKE) --configfile config/demo/config.yaml $(DEMO)/segmentation.yaml
 	@echo
 	@echo "Done. Open the report in a browser:  $(CURDIR)/results/demo/index.html"
+
+.PHONY: demo-real
+demo-real: $(VENV)/installed-workflow ## The same on real rock: make demo-real ROCK_DATA=folder [QUICK=1]
+	@test -f "$(ROCK_DATA)/MANIFEST.md" || { echo "Where is the real rock? make demo-real ROCK_DATA=folder" \
+		"with berea-ct/, berea-lsm/ and sandstone-grey-volume/ (docs/workflow.md)"; exit 1; }
+	@mkdir -p results/real
+	@sed 's|ROCK_DATA|$(abspath $(ROCK_DATA))|g' config/real/samples.tsv > results/real/samples.tsv
+	@$(SNAKEMAKE) --configfile config/real/config.yaml $(if $(QUICK),config/real/quick.yaml)
+	@echo
+	@echo "Done. Open the report in a browser:  $(CURDIR)/results/real/index.html"
+
+# ---- checks ----------------------------------------------------------------------------------
+
+.PHONY: test
+test: $(VENV)/installed-dev ## The tests, in under 15 minutes on two cores
+	@pytest -m "not slow and not slurm and not gpu"
+
+.PHONY: test-slow
+test-slow: $(VENV)/installed-dev ## The slow tests, and those that need Slurm or a browser
+	@pytest -m "slow or slurm"
+
+.PHONY: lint
+lint: $(VENV)/installed-dev ## Style, types, and the workflow's own rules
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@snakefmt --check --line-length 100 Snakefile rules
+	@snakemake --lint --configfile config/test/config.yaml
+
+# ---- benchmarks ------------------------------------------------------------------------------
+
+.PHONY: bench-octree bench-descriptors bench-smoothing learn
+bench-octree: $(VENV)/installed-dev ## Octree engines against each other
+	@python benchmarks/bench_octree.py
+bench-descriptors: $(VENV)/installed-dev ## Descriptors against porespy and friends
+	@python benchmarks/bench_descriptors.py
+bench-smoothing: $(VENV)/installed-dev ## The categorical median against scipy's
+	@python benchmarks/bench_smoothing.py
+learn: $(VENV)/installed-dev ## Does the preset learn? On the phantom, against interpolation
+	@python benchmarks/learn.py phantom
+
+.PHONY: clean
+clean: ## Remove results and the environment
+	@rm -rf results $(VENV) .snakemake
