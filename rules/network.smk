@@ -19,7 +19,13 @@ rule network:
         mem_mb=scaled(8000),
         runtime=scaled(120),
     params:
-        values=values(settings=CONFIG.network, phases=CONFIG.rock, seed=CONFIG.seed),
+        values=values(
+            edge_um=lambda wildcards: (
+                CONFIG.network.subvolume_um
+                or CONFIG.network.max_voxels ** (1 / 3) * fine_um(wildcards.sample)
+            ),
+            phases=CONFIG.rock,
+        ),
         source=source_digest("octolith.steps.network"),
     message:
         "{wildcards.sample}: pore network of the {wildcards.image} volume"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from itertools import pairwise
 from typing import Any, Literal, Self
 
@@ -102,6 +103,24 @@ class SmoothSettings(Settings):
         return odd(size)
 
 
+# Those that always apply; a triple phase boundary needs three phases, similarity a truth.
+DESCRIPTORS = (
+    "volume_fraction",
+    "interfacial_area",
+    "two_point_correlation",
+    "polytope",
+    "lineal_path",
+    "cluster_function",
+    "chord_length",
+    "local_porosity",
+    "minkowski",
+    "glcm",
+    "representative_size",
+    "frechet_distance",
+)
+MORE_DESCRIPTORS = ("triple_phase_boundary", "similarity")
+
+
 class DescribeSettings(Settings):
     """What is measured, and on how many patches of which physical size."""
 
@@ -117,15 +136,26 @@ class DescribeSettings(Settings):
         64, ge=8, description="A curve is written at so many of its distances, at most: the short "
         "ones all, the longer ones in growing steps."
     )  # fmt: skip
-    descriptors: tuple[str, ...] = (
-        "volume_fraction",
-        "interfacial_area",
-        "two_point_correlation",
-    )
+    descriptors: tuple[str, ...] = Field(
+        DESCRIPTORS, description="Besides these there are triple_phase_boundary, of three phases "
+        "and more, and similarity, where there is a truth."
+    )  # fmt: skip
     options: dict[str, dict[str, Any]] = Field(
         {}, description="Descriptor -> its own options, such as {two_point_correlation: "
         "{max_lag_um: 50}}; docs/descriptors.md lists them."
     )  # fmt: skip
+
+    @field_validator("descriptors", "options")
+    @classmethod
+    def _exist(cls, named: Any) -> Any:
+        for name in named:
+            if name not in DESCRIPTORS + MORE_DESCRIPTORS:
+                near = difflib.get_close_matches(name, DESCRIPTORS + MORE_DESCRIPTORS, 1)
+                raise InputError(
+                    "descriptor", repr(name), f"one of {sorted(DESCRIPTORS + MORE_DESCRIPTORS)}",
+                    f"Did you mean {near[0]!r}?" if near else "",
+                )  # fmt: skip
+        return named
 
     def only(self, name: str) -> Self:
         """All that measuring one descriptor depends on."""
@@ -136,9 +166,10 @@ class DescribeSettings(Settings):
 class NetworkSettings(Settings):
     """Pore network extraction on LR and SR subvolumes of equal physical size."""
 
-    subvolume_um: float | None = Field(None, gt=0, description="None: as much as fits max_voxels.")
-    max_voxels: int = Field(160**3, ge=8**3)
-    subvolumes: int = Field(1, ge=1)
+    subvolume_um: float | None = Field(
+        None, gt=0, description="Edge of the cube in the middle; None: as much as max_voxels allow."
+    )
+    max_voxels: int = Field(160**3, ge=8**3, description="Of the cube in the SR volume.")
 
 
 ExportFormat = Literal["ome-zarr", "tiff", "raw", "vti"]
