@@ -133,6 +133,47 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """How well LR and SR agree with the truth, voxel for voxel, in the field of view.
+
+    ``phase`` is a phase, with intersection over union, or empty for the share of all voxels that
+    agree.
+    """
+
+    phase: str
+    lr: float
+    sr: float
+
+
+def overlaps(run: Run, box: Box) -> list[Overlap]:
+    """Agreement with the truth of LR (every voxel repeated) and of SR; empty without a truth."""
+    if run.truth is None or run.truth.shape != run.sr[0].shape:
+        return []
+    truth, sr = (box.read(volume, run.scale) for volume in (run.truth, run.sr[0]))
+    lr = box.read(run.lr, 1)
+    for axis in range(3):
+        lr = lr.repeat(run.scale, axis)
+    rock = truth != OUTSIDE
+
+    def iou(labels: np.ndarray, code: int) -> float:
+        union = int(((labels == code) | (truth == code)).sum())
+        return float(((labels == code) & (truth == code)).sum() / union) if union else math.nan
+
+    every = [Overlap("", *(float((image == truth)[rock].mean()) for image in (lr, sr)))]
+    return every + [
+        Overlap(name, iou(lr, code), iou(sr, code)) for code, name in enumerate(run.phases.names)
+    ]
+
+
+def agreement(run: Run, box: Box) -> float:
+    """Share of the field of view in which the first two realisations agree; NaN for one."""
+    if len(run.sr) < 2:
+        return math.nan
+    first, second = (box.read(volume, run.scale) for volume in run.sr[:2])
+    return float((first == second)[first != OUTSIDE].mean())
+
+
 def cautions(run: Run, fractions: dict[str, dict[str, float]], box: Box) -> list[str]:
     """What a careful reader should know before believing the page."""
     return [
@@ -216,15 +257,18 @@ def _excess(faces: np.ndarray, others: np.ndarray) -> float:
 
 
 def _training(run: Run) -> list[str]:
-    found = []
-    for stage, log in enumerate(run.training, 1):
-        best = chosen_epoch(log)
-        last = int(log["epoch"].max())
-        if best == last and last > 1:
-            found.append(
-                f"Stage {stage} was still improving in its last epoch ({last}): train it longer."
-            )
-    return found
+    late = [
+        str(stage)
+        for stage, log in enumerate(run.training, 1)
+        if chosen_epoch(log) == log["epoch"].max() > 1
+    ]
+    if not late:
+        return []
+    stages = f"Stage {late[0]}" if len(late) == 1 else f"Stages {' and '.join(late)}"
+    return [
+        f"The best epoch was the last one ({stages}), so that more epochs may still improve "
+        "it: raise train.all.epochs."
+    ]
 
 
 def _realisations(run: Run) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from octolith.errors import InputError
 from octolith.files import atomic
 from octolith.report import pictures
+from octolith.report.crate import write_crate
 from octolith.report.page import render
 
 
@@ -53,7 +54,7 @@ def read_rock(page: str | Path, start: Path) -> Rock:
 
 
 def write_index(pages: Sequence[str | Path], out: str | Path) -> None:
-    """Write the page over all rocks."""
+    """Write the page over all rocks, and beside it the run's RO-Crate."""
     out = Path(out)
     rocks = [read_rock(page, out.parent) for page in pages]
     known = {score["reference"] for rock in rocks for score in rock.summary["scores"]}
@@ -61,3 +62,4 @@ def write_index(pages: Sequence[str | Path], out: str | Path) -> None:
     text = render("index.html.j2", rocks=rocks, references=references)
     with atomic(out) as temporary:
         temporary.write_text(text, "utf-8")
+    write_crate(out.parent, [rock.summary for rock in rocks])

@@ -61,6 +61,8 @@ class Page:
     scores: list[judgement.Score]
     by_descriptor: list[judgement.Score]
     cautions: list[str]
+    overlaps: list[judgement.Overlap]
+    agreement: float
     viewer: dict[str, Any]
     window_um: float
     windows: list[list[views.Window]]
@@ -118,6 +120,8 @@ def assemble(run: Run) -> Page:
         scores=judgement.scores(found),
         by_descriptor=judgement.scores_by_descriptor(found),
         cautions=judgement.cautions(run, fractions, box),
+        overlaps=judgement.overlaps(run, box),
+        agreement=judgement.agreement(run, box),
         viewer=views.viewer(run, box),
         window_um=window_um,
         windows=windows,
@@ -291,6 +295,8 @@ def summary(page: Page) -> dict[str, Any]:
         "fractions": page.fractions,
         "comparison": [_finite(asdict(row)) for row in page.verdicts],
         "scores": [_finite(asdict(s) | {"rows": s.rows}) for s in page.scores],
+        "overlaps": [_finite(asdict(row)) for row in page.overlaps],
+        "agreement_of_realisations": page.agreement if math.isfinite(page.agreement) else None,
         "cautions": page.cautions,
         "nodes": page.nodes.frame.to_dict("records"),
         "network": _records(page.network.frame) if page.network else [],

@@ -19,13 +19,14 @@ from octolith.volumes import Volume
 
 AXES = "zyx"
 # The field of view is at most so wide in SR voxels, but no narrower than so many LR voxels.
-WIDEST, NARROWEST = 768, 24
+WIDEST, NARROWEST = 512, 12
 MOST_SLICES = 64
 # All slices of the page together, before base64 adds a third.
 SLICE_BYTES = 6_000_000
 # The octree is drawn of a field so wide in SR voxels, as a picture so wide in pixels.
-OCTREE_EDGE, PICTURE = 192, 768
-WINDOWS = 3
+OCTREE_EDGE, PICTURE = 128, 768
+# Zooms: how many, how wide in SR voxels, and at least how wide in LR voxels.
+WINDOWS, WINDOW_EDGE, FEWEST = 3, 96, 8
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def windows(run: Run, box: Box) -> tuple[float, list[list[Window]]]:
 def _window_edge(run: Run) -> int:
     """LR voxels: what an HR image can show, and no more than the eye can resolve."""
     shortest = min(min(image.shape) for image in run.hr.images)
-    return max(4, min(shortest, 192) // run.scale)
+    return max(1, min(max(WINDOW_EDGE // run.scale, FEWEST), shortest // run.scale))
 
 
 def _at_fixed_places(
@@ -224,7 +225,7 @@ def octree_slice(run: Run) -> tuple[list[StagePicture], str, float]:
     -------
     a picture a stage, the picture of where nodes stopped, and the edge in µm of both.
     """
-    box = Box.central(run.lr.shape, max(OCTREE_EDGE // run.scale, 4))
+    box = Box.central(run.lr.shape, max(OCTREE_EDGE // run.scale, 12))
     z = (box.low[0] + box.high[0]) * run.scale // 2
     mixed, last = len(run.phases), run.config.stages - 1
     planes = slice_by_stage(run.block_groups, box, z, run.config.stages, mixed)

@@ -29,7 +29,7 @@ def report(config: Config, sample: Sample, out_html: str | Path) -> None:
 
 
 def index(pages: Sequence[str | Path], out_html: str | Path) -> None:
-    """Write the page over all rocks.
+    """Write the page over all rocks, and ``ro-crate-metadata.json`` beside it.
 
     Parameters
     ----------
