@@ -6,7 +6,7 @@
 Berea's 2D images are slices with z < N/2, and it is judged at z > N/2 (OCTOLITH_ROCK_DATA says
 where the data is). The phantom's come from other parts of the rock. Nearest-neighbour and
 trilinear upsampling of the same LR image are judged beside it. Writes
-benchmarks/results/learning-CASE.json and docs/figures/learning-CASE.png.
+benchmarks/results/learning-CASE.json, docs/figures/learning-CASE.png and docs/learning.md.
 """
 
 from __future__ import annotations
@@ -154,6 +154,53 @@ def picture(case: Case, volumes: dict[str, np.ndarray], stem: Path) -> None:
     figures.save(figure, stem, ("png",))
 
 
+def page() -> str:
+    """All results so far, as a page of the documentation."""
+    parts = [PREFACE]
+    for path in sorted((HERE / "results").glob("learning-*.json")):
+        result, name = json.loads(path.read_text()), path.stem.removeprefix("learning-")
+        minutes = sum(row["seconds"] for row in result["stages"]) / 60
+        changes = f", changed: `{json.dumps(result['changes'])}`" if result["changes"] else ""
+        parts.append(
+            f"## {name}\n\nPreset `{result['preset']}`{changes}; trained for {minutes:.1f} minutes "
+            f"on {result['threads']} thread{'s' * (result['threads'] > 1)}. Nodes that agree with "
+            "the truth's octree, stage by stage: "
+            + ", ".join(f"{row['agreement']:.3f}" for row in result["stages"])
+            + f".\n\n![]({'figures/learning-' + name + '.png'})\n\n{table(result['methods'])}\n"
+        )
+    return "\n".join(parts)
+
+
+PREFACE = """# Does it learn?
+
+Written by `python benchmarks/learn.py CASE`; the figures are in `benchmarks/results`. Errors are
+shares of the truth's own value (all phases together), of 2D statistics over every slice: 0 is
+perfect. IoU is the overlap with the truth, voxel by voxel: 1 is perfect. It is the one measure
+that detail costs when it is right in kind but not in place.
+"""
+
+
+def table(methods: dict[str, dict]) -> str:
+    """One column a method, one row a measure."""
+    first = methods["truth"]
+    rows = [(f"IoU, {phase}", lambda m, p=phase: m["iou"][p]) for phase in first["iou"]]
+    rows += [(f"fraction, {p}", lambda m, p=p: m["fraction"][p]) for p in first["fraction"]]
+    rows += [
+        (words, lambda m, k=key: m[k])
+        for words, key in (
+            ("error, volume fractions", "error_volume_fraction"),
+            ("error, interfaces", "error_interface"),
+            ("error, two-point correlation of the pore", "error_two_point"),
+        )
+    ]
+    lines = ["| | " + " | ".join(methods) + " |", "|---" * (len(methods) + 1) + "|"]
+    lines += [
+        f"| {words} | " + " | ".join(f"{get(m):.3f}" for m in methods.values()) + " |"
+        for words, get in rows
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run one case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -181,8 +228,8 @@ def main() -> None:
               "threads": chosen.threads, "stages": rows, "methods": methods}  # fmt: skip
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"learning-{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    for method, found in methods.items():
-        print(f"{method:10s}", json.dumps(found, default=str))
+    (HERE.parent / "docs" / "learning.md").write_text(page())
+    print(table(methods))
 
 
 if __name__ == "__main__":
