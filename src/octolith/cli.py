@@ -11,6 +11,7 @@ from octolith.commands.export import export
 from octolith.commands.inspect import inspect
 from octolith.commands.model import model
 from octolith.commands.phantom import phantom
+from octolith.commands.schema import schema
 from octolith.commands.suggest import suggest
 from octolith.errors import OctolithError
 
@@ -34,6 +35,7 @@ app.command()(inspect)
 app.command()(export)
 app.command()(model)
 app.command()(phantom)
+app.command()(schema)
 app.command()(suggest)
 
 

@@ -1,0 +1,88 @@
+"""The configuration is checked whole, at once, and in words that say how to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from octolith.cli import app
+from octolith.errors import InputError
+from octolith.settings import load, read_samples
+
+ROOT = Path(__file__).parents[2]
+GOOD = {"segmentations": {"labels": {"labels": {0: "pore", 1: "quartz"}}}}
+SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scael": 4}, "scael: found a key that does not exist.*Did you mean 'scale'"),
+        ({"scale": 12}, "scale: found 12, expected 2, 4, 8, 16, 32 or 64.*power of two"),
+        ({"phases": ["pore"]}, "phases: found 1 names, expected 2 to 16"),
+        ({"phases": ["pore", "pore"]}, "expected each name once"),
+        ({"pore": "void"}, r"pore: found 'void', expected one of \['pore'"),
+        ({"train": {"preset": "papr"}}, r"train.*preset: found 'papr', expected one of \['laptop'"),
+        ({"train": {"all": {"epochs": -1}}}, "train.stages.1: epochs: found -1"),
+        ({"train": {"stages": {2: {"lerning_rate": 1}}}}, "Did you mean 'learning_rate'"),
+        ({"smooth": {"size": 4}}, "size: found 4, expected an odd number"),
+        ({"segmentations": {"a": {"labels": {0: "gold"}}}}, "the unknown phase 'gold'"),
+        ({"segmentations": {"a": {"bnads": {}}}}, "Did you mean 'bands'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(changes: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        load(GOOD | changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_and_a_broken_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        load(tmp_path / "none.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1")
+    with pytest.raises(InputError, match=r"broken\.yaml: found .*, expected YAML"):
+        load(tmp_path / "broken.yaml")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("", "found no samples"),
+        ("a\tx.tif\tlabels\th.tif\tlabels\na\tx.tif\tlabels\th.tif\tlabels\n", "line 3.*'a' again"),
+        ("a b\tx.tif\tlabels\th.tif\tlabels\n", "found 'a b', expected letters"),
+        ("a;rm\tx.tif\tlabels\th.tif\tlabels\n", "found 'a;rm', expected letters"),
+        ("a\tx.tif\tct\th.tif\tlabels\n", r"lr_segmentation: found 'ct', expected one of"),
+        ("a\tx.tif\tlabels\t\tlabels\n", "hr: found nothing"),
+        ("a\tx.tif\tlabels\th.tif\tlabels\textra\n", "found 6 cells, expected 5"),
+    ],
+)
+def test_a_bad_sample_sheet_names_its_line(tmp_path: Path, rows: str, message: str) -> None:
+    sheet = tmp_path / "samples.tsv"
+    sheet.write_text(SHEET + rows)
+    with pytest.raises(InputError, match=message):
+        read_samples(sheet, load(GOOD))
+
+
+def test_what_ships_is_valid() -> None:
+    for sheet in ROOT.glob("config/**/samples.tsv"):
+        config = load(sheet.with_name("config.yaml"))
+        assert read_samples(sheet, config)
+
+
+def test_a_stage_hears_of_its_own_changes_alone() -> None:
+    before = load(GOOD).train
+    after = load(GOOD | {"train": {"stages": {2: {"learning_rate": 7e-4}}}}).train
+    assert after.stage(2).learning_rate == 7e-4
+    assert after.stage(1) == before.stage(1)
+    assert after.only(1) == before.only(1)
+    assert after.only(2) != before.only(2)
+
+
+def test_the_schemas_in_the_checkout_are_those_of_the_code(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["schema", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    written = {p.name: p.read_text() for p in tmp_path.iterdir()}
+    shipped = {p.name: p.read_text() for p in (ROOT / "config" / "schemas").iterdir()}
+    assert written == shipped, "run `octolith schema`"
