@@ -20,7 +20,9 @@ def phantom(
     scale: Annotated[int, typer.Option(min=1, help="Edge of a CT voxel, fine voxels.")] = 4,
     images: Annotated[int, typer.Option(min=1, help="Number of microscope images.")] = 6,
     image_size: Annotated[int, typer.Option(min=8, help="Their edge, fine pixels.")] = 256,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed is another rock.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Another seed is another rock; default: the recipe's.")
+    ] = None,
 ) -> None:
     """Make a synthetic sandstone: a CT scan, microscope images of other parts, and the truth.
 
@@ -28,6 +30,9 @@ def phantom(
     picture of them, and the `samples.tsv` and `segmentation.yaml` that feed them to the workflow.
 
     Example: `octolith phantom rock --size 64 --scale 4 --images 6`
+
+    The paper's scale: `octolith phantom rock --recipe berea-16x --size 32 --scale 16
+    --image-size 1024`
     """
     fractions = write_phantom(
         folder,

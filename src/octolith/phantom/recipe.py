@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Self
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from octolith.errors import InputError
 from octolith.phases import Phases
@@ -18,7 +19,7 @@ PHASES = Phases.of(["pore", "quartz", "feldspar", "clay"])
 class GrainRecipe(Settings):
     """The packing, and what compaction and cement made of it."""
 
-    spacing_um: float = Field(gt=0, description="Mean distance of neighbouring grain centres.")
+    spacing_um: float = Field(gt=0, description="Cube root of the volume that a grain has.")
     disorder: float = Field(ge=0, le=1, description="0: a lattice; 1: jitter as large as a cell.")
     radius_um: float = Field(gt=0, description="Median radius, before overgrowth.")
     sorting: float = Field(ge=0, le=0.5, description="Standard deviation of the log radius.")
@@ -67,14 +68,21 @@ class ScanRecipe(Settings):
     """The CT scan: grey levels of the pure minerals, blur and noise."""
 
     pore: float = Field(ge=0, description="Grey level, 16 bit.")
-    clay: float = Field(ge=0, description="Grey level, 16 bit.")
-    quartz: float = Field(ge=0, description="Grey level, 16 bit.")
-    feldspar: float = Field(ge=0, description="Grey level, 16 bit; sodic feldspar is as quartz.")
+    clay: float = Field(description="Above the pore.")
+    quartz: float = Field(description="Above clay; sodic feldspar is the same.")
+    feldspar: float = Field(le=65535, description="Above quartz: the potassic feldspar.")
     blur: float = Field(ge=0, description="Standard deviation of the PSF, coarse voxels.")
     noise: float = Field(ge=0, description="Standard deviation in quartz, grey levels.")
     photon: float = Field(
         ge=0, le=1, description="Share of the noise variance that grows with the grey level."
     )
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        levels = [self.pore, self.clay, self.quartz, self.feldspar]
+        if levels != sorted(set(levels)):
+            raise InputError("scan", f"grey levels {levels}", "pore < clay < quartz < feldspar")
+        return self
 
 
 class Recipe(Settings):

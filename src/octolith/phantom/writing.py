@@ -10,11 +10,16 @@ import tifffile
 import yaml
 
 from octolith import figures
+from octolith.errors import InputError
 from octolith.files import atomic
 from octolith.phantom.recipe import PHASES, Recipe
 from octolith.phantom.rock import fine_labels
 from octolith.phantom.scan import bands, ct_scan, microscope_images
+from octolith.progress import track
 from octolith.segmentation import Bands
+
+# Coarse voxels of the slabs that are made at once.
+SLAB = 16
 
 
 def write_phantom(
@@ -35,11 +40,15 @@ def write_phantom(
     -------
     volume fractions of the phases in the truth, in the CT segmented by its bands, and in the
     microscope images: ``{"truth": {"pore": ...}, "ct": ..., "microscope": ...}``.
+
+    Raises
+    ------
+    InputError : the folder cannot be made.
     """
     folder = Path(folder)
+    _require_folder(folder)
     fine, coarse = recipe.voxel_um, recipe.voxel_um * scale
-    grey = ct_scan(recipe, (0, 0, 0), (size,) * 3, scale)
-    truth = fine_labels(recipe, (0, 0, 0), (size * scale,) * 3)
+    grey, truth = _rock(recipe, size, scale)
     panels = microscope_images(recipe, images, image_size)
     segmented = Bands.of(bands(recipe), PHASES).label(grey)
 
@@ -64,6 +73,27 @@ def write_phantom(
     _write_text(folder / "phantom.json", json.dumps(about, indent=2))
     _draw(folder / "phantom", grey, segmented, truth, panels, fine_um=fine, scale=scale)
     return fractions
+
+
+def _require_folder(folder: Path) -> None:
+    """Make the folder before minutes of work, not after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(folder, error.strerror, "a folder that can be written to") from None
+
+
+def _rock(recipe: Recipe, size: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
+    """The CT and the truth of the cube at the origin, slab by slab with a progress bar."""
+    grey = np.empty((size,) * 3, np.uint16)
+    truth = np.empty((size * scale,) * 3, np.uint8)
+    for start in track(range(0, size, SLAB), "phantom"):
+        thickness = min(SLAB, size - start)
+        first = (start, 0, 0)
+        grey[start : start + thickness] = ct_scan(recipe, first, (thickness, size, size), scale)
+        fine = slice(start * scale, (start + thickness) * scale)
+        truth[fine] = fine_labels(recipe, (fine.start, 0, 0), truth[fine].shape)
+    return grey, truth
 
 
 def _fractions(labels: np.ndarray) -> dict[str, float]:
