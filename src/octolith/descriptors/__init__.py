@@ -14,18 +14,39 @@ absent phase, say) is left out of the table rather than filled in.
 0  pore  grain    0.5
 """
 
+from octolith.descriptors.clusters import cluster_function
 from octolith.descriptors.correlation import two_point_correlation
-from octolith.descriptors.fractions import volume_fraction
-from octolith.descriptors.interfaces import interfacial_area
+from octolith.descriptors.fractions import local_porosity, volume_fraction
+from octolith.descriptors.interfaces import interfacial_area, triple_phase_boundary
+from octolith.descriptors.minkowski import minkowski
+from octolith.descriptors.polytopes import polytope
 from octolith.descriptors.registry import COLUMNS, measure, names
+from octolith.descriptors.representative import representative_size
+from octolith.descriptors.runs import chord_length, lineal_path
+from octolith.descriptors.texture import glcm
 
 NAMES = names()
+WHOLE = ("representative_size",)
+"""Those that are measured on whole images rather than on patches of them."""
+PAIRED = ("similarity", "frechet_distance")
+"""Those that compare two images; `octolith.descriptors.likeness` has them."""
 
 __all__ = [
     "COLUMNS",
     "NAMES",
+    "PAIRED",
+    "WHOLE",
+    "chord_length",
+    "cluster_function",
+    "glcm",
     "interfacial_area",
+    "lineal_path",
+    "local_porosity",
     "measure",
+    "minkowski",
+    "polytope",
+    "representative_size",
+    "triple_phase_boundary",
     "two_point_correlation",
     "volume_fraction",
 ]

@@ -11,6 +11,8 @@ How far apart two images are in a quantity depends on what kind of quantity it i
   averaged over the patches and compared by Wasserstein-1, in the unit of their abscissa.
 
 A curve that has a radial mean is compared by that, any other by the mean over its directions.
+What compares with a reference already (`DIRECT`) is turned into a distance: 1 - SSIM, the root
+mean square error that a PSNR stands for, the Fréchet distance itself; its mean over the patches.
 """
 
 from __future__ import annotations
@@ -26,6 +28,13 @@ from scipy.stats import wasserstein_distance
 from octolith.errors import InputError
 
 DENSITIES = ("chord_length",)
+# What already compares an image with a reference, and the distance from it that this means.
+DIRECT: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
+    "ssim": ("truth", lambda value: 1 - value),
+    "psnr": ("truth", lambda value: 10 ** (-value / 20)),
+    "frechet_to_HR": ("HR", np.asarray),
+    "frechet_to_truth": ("truth", np.asarray),
+}
 TEXT = ("image", "descriptor", "phase", "other", "direction", "unit")
 ROW = (
     "descriptor", "phase", "other", "reference", "lr_distance", "sr_distance", "unit", "ratio",
@@ -75,6 +84,11 @@ class Sampled:
         with np.errstate(invalid="ignore"):
             return np.asarray(np.where(defined, self.values, 0).sum(0) / defined.sum(0))
 
+    @property
+    def defined(self) -> bool:
+        """Whether there is a single value."""
+        return bool(np.isfinite(self.values).any())
+
     def __getitem__(self, patches: np.ndarray) -> Sampled:
         """Some of the patches, or some of them several times."""
         return Sampled(self.abscissa, self.values[patches])
@@ -93,7 +107,7 @@ def sample(rows: pd.DataFrame, patches: int) -> Sampled:
 def scalar_distance(image: Sampled, reference: Sampled) -> float:
     """Wasserstein-1 between the values of the patches."""
     mine, other = (each.values[np.isfinite(each.values)] for each in (image, reference))
-    return float(wasserstein_distance(mine, other)) if mine.size and other.size else float("nan")
+    return float(wasserstein_distance(mine, other))
 
 
 def curve_distance(image: Sampled, reference: Sampled) -> float:
@@ -130,6 +144,8 @@ def _common(image: Sampled, reference: Sampled) -> tuple[np.ndarray, np.ndarray,
 def distance_for(rows: pd.DataFrame) -> tuple[Callable[[Sampled, Sampled], float], str]:
     """The distance that suits a quantity, and its unit."""
     unit = str(rows["unit"].iloc[0])
+    if rows["descriptor"].iloc[0] in DIRECT:
+        return scalar_distance, "1"
     if rows["descriptor"].iloc[0] in DENSITIES:
         return density_distance, "µm"
     if rows["quantile"].notna().any():
@@ -151,7 +167,8 @@ def compare_tables(tables: Sequence[pd.DataFrame], seed: int = 0) -> pd.DataFram
     ``lr_low``, ``lr_high``, ``sr_low``, ``sr_high``: 95 % intervals from drawing the patches
     anew with replacement (bootstrap); ``sure``: the share of draws in which SR is the nearer.
 
-    A quantity that an image does not have at all (a phase that is absent) leaves its cells empty.
+    A quantity that an image does not have at all (a phase that is absent) leaves its cells empty;
+    so does the certainty of what was measured once and not on patches.
     """
     found = pd.DataFrame([row for table in tables for row in _compare(table, seed)], columns=ROW)
     return found.astype({"closer": "boolean"})
@@ -161,12 +178,23 @@ def _compare(table: pd.DataFrame, seed: int) -> Iterator[dict[str, object]]:
     volumes = table.loc[table["image"] != "HR", "patch"].max() + 1
     images = table.loc[table["image"] == "HR", "patch"].max() + 1
     for (name, phase, other), rows in table.groupby(["descriptor", "phase", "other"], sort=False):
+        distance, unit = distance_for(rows)
         radial = rows["direction"] == "radial"
-        chosen = rows[radial] if radial.any() else rows
-        distance, unit = distance_for(chosen)
         samples: dict[str, list[Sampled]] = {"LR": [], "SR": [], "HR": [], "truth": []}
+        chosen = rows[radial] if radial.any() else rows
         for (image, _), own in chosen.groupby(["image", "realisation"]):
             samples[str(image)].append(sample(own, images if image == "HR" else volumes))
+        if name in DIRECT:
+            reference, convert = DIRECT[name]
+            nowhere = Sampled(np.array([-1.0]), np.zeros((volumes, 1)))
+            samples = (
+                {
+                    image: [Sampled(one.abscissa, convert(one.values)) for one in samples[image]]
+                    for image in ("LR", "SR")
+                }
+                | {"HR": [], "truth": []}
+                | {reference: [nowhere]}
+            )
         for reference in ("HR", "truth"):
             if samples[reference] and (samples["LR"] or samples["SR"]):
                 where = {"descriptor": name, "phase": phase, "other": other}
@@ -185,7 +213,10 @@ def _closeness(
 
     def distances(places: np.ndarray, others: np.ndarray) -> list[float]:
         drawn = target[others]
-        return [_mean([distance(one[places], drawn) for one in many]) for many in (lr, sr)]
+        return [_mean([apart(one[places], drawn) for one in many]) for many in (lr, sr)]
+
+    def apart(image: Sampled, drawn: Sampled) -> float:
+        return distance(image, drawn) if image.defined and drawn.defined else float("nan")
 
     volumes, others = len((lr or sr)[0].values), len(target.values)
     draws = np.empty((BOOTSTRAP, 2))
@@ -195,21 +226,31 @@ def _closeness(
         paired = reference == "truth"
         draw[:] = distances(places, places if paired else rng.integers(others, size=others))
     lr_distance, sr_distance = distances(np.arange(volumes), np.arange(others))
-    (lr_low, sr_low), (lr_high, sr_high) = np.quantile(draws, INTERVAL, axis=0)
     both = bool(np.isfinite([lr_distance, sr_distance]).all())
+    if volumes < 2:  # a single value says nothing of its certainty
+        draws[:] = np.nan
+    known = draws[np.isfinite(draws).all(axis=1)]
+    (lr_low, lr_high), (sr_low, sr_high) = map(_interval, draws.T)
     return {
         "lr_distance": lr_distance,
         "sr_distance": sr_distance,
         "ratio": sr_distance / lr_distance if both and lr_distance else None,
         "closer": sr_distance < lr_distance if both else None,
-        "spread": np.std([distance(one, target) for one in sr], ddof=1) if len(sr) > 1 else None,
+        "spread": np.std([apart(one, target) for one in sr], ddof=1) if len(sr) > 1 else None,
         "lr_low": lr_low,
         "lr_high": lr_high,
         "sr_low": sr_low,
         "sr_high": sr_high,
-        "sure": np.mean(draws[:, 1] < draws[:, 0]) if both else None,
+        "sure": np.mean(known[:, 1] < known[:, 0]) if len(known) else None,
     }
 
 
 def _mean(distances: list[float]) -> float:
-    return float(np.mean(distances)) if distances else float("nan")
+    found = [distance for distance in distances if np.isfinite(distance)]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _interval(draws: np.ndarray) -> tuple[float, float]:
+    found = draws[np.isfinite(draws)]
+    low, high = np.quantile(found, INTERVAL) if found.size else (np.nan, np.nan)
+    return float(low), float(high)

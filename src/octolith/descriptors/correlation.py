@@ -90,7 +90,7 @@ def autocorrelation(
     Parameters
     ----------
     indicator : (n0, n1[, n2]) bool.
-    lags : the largest lag along each axis; below n, or with ``periodic`` at most n/2.
+    lags : the largest lag along each axis; below n, or with ``periodic`` below n/2.
 
     Returns
     -------
@@ -143,7 +143,7 @@ class Lines:
     """
 
     def __init__(self, lags: Sequence[int], voxel_um: Sequence[float]) -> None:
-        self._lags = tuple(lags)
+        self.lags = tuple(lags)
         axes = [np.arange(0 if a == 0 else -m, m + 1) * h
                 for a, (m, h) in enumerate(zip(lags, voxel_um, strict=True))]  # fmt: skip
         self._first = np.square(axes[0])
@@ -162,14 +162,14 @@ class Lines:
 
         Both r and -r are summed, so that a ratio of two sums is a mean over all lags.
         """
-        along: list[list[float]] = [[] for _ in self._lags]
+        along: list[list[float]] = [[] for _ in self.lags]
         shells = np.zeros(self._shells)
-        centre = tuple(self._lags[1:])
+        centre = tuple(self.lags[1:])
         for k, plane in enumerate(counts):
             along[0].append(plane[centre])
             if k == 0:
-                for axis in range(1, len(self._lags)):
-                    line = [slice(m, None) if a == axis else m for a, m in enumerate(self._lags)]
+                for axis in range(1, len(self.lags)):
+                    line = [slice(m, None) if a == axis else m for a, m in enumerate(self.lags)]
                     along[axis].extend(plane[tuple(line[1:])])
             shell = np.rint(np.sqrt(self._first[k] + self._plane) / self._width).astype(int)
             near = shell < self._shells
@@ -181,7 +181,7 @@ class Lines:
         self, counts: np.ndarray, pairs: np.ndarray
     ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
         """For each direction: where (``direction``, ``distance_um``), and counts over pairs."""
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             ratio = counts / pairs
         for name, start, end in zip(self._names, [0, *self._ends], self._ends, strict=False):
             where = {"direction": name, "distance_um": self._distance_um[start:end]}

@@ -125,10 +125,10 @@ class Microstructure:
         """Code and name of every phase."""
         return iter(enumerate(self.phases.names))
 
-    def lags(self, max_lag_um: float | None) -> tuple[int, ...]:
+    def lags(self, max_lag_um: float | None, share: float = 0.5) -> tuple[int, ...]:
         """The largest lag along each axis, in voxels, that ``max_lag_um`` allows.
 
-        None means half the shortest edge (of those longer than a voxel).
+        None means a ``share`` of the shortest edge (of those longer than a voxel).
 
         Raises
         ------
@@ -136,19 +136,20 @@ class Microstructure:
         """
         edges = [n * h for n, h in zip(self.labels.shape, self.voxel_um, strict=True) if n > 1]
         if max_lag_um is None:
-            max_lag_um = min(edges, default=0.0) / 2
+            max_lag_um = min(edges, default=0.0) * share
         else:
             steps = zip(self.labels.shape, self.voxel_um, strict=True)
-            room = [(n // 2 if self.periodic else n - 1) * h for n, h in steps if n > 1]
+            room = [((n - 1) // 2 if self.periodic else n - 1) * h for n, h in steps if n > 1]
             longest = min(room, default=0.0)
             if not 0 < max_lag_um <= longest * (1 + 1e-9):
                 raise InputError(
                     "max_lag_um", f"{max_lag_um:g} µm",
-                    f"more than 0 and at most {longest:g} µm, what the image's "
-                    f"{'half ' if self.periodic else ''}edge allows", "Shorten the lag.",
+                    f"more than 0 and at most {longest:g} µm, "
+                    f"{'less than half ' if self.periodic else ''}the image's shortest edge",
+                    "Shorten the lag.",
                 )  # fmt: skip
         return tuple(
-            min(int(max_lag_um / h * (1 + 1e-9)), n // 2 if self.periodic else n - 1)
+            min(int(max_lag_um / h * (1 + 1e-9)), (n - 1) // 2 if self.periodic else n - 1)
             for n, h in zip(self.labels.shape, self.voxel_um, strict=True)
         )
 

@@ -78,17 +78,11 @@ def descriptor(function: Callable[..., Iterator[pd.DataFrame]]) -> Measure:
         periodic: bool = False,
         **options: Any,
     ) -> pd.DataFrame:
-        known = [parameter.name for parameter in own]
         for key in options:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
-                mend = f"Did you mean {near[0]!r}?" if near else ""
-                raise InputError(f"options of {name}", repr(key), f"one of {known}", mend)
+            require_known(f"options of {name}", key, [parameter.name for parameter in own])
         micro = Microstructure.of(labels, voxel_size_um, phases, periodic)
         pieces = [piece for piece in function(micro, **options) if len(piece)]
-        if not pieces:
-            return pd.DataFrame(columns=list(COLUMNS))
-        return pd.concat(pieces, ignore_index=True)
+        return pd.concat(pieces or [rows("", [], "")], ignore_index=True)
 
     public = list(inspect.signature(measured, follow_wrapped=False).parameters.values())[:-1]
     measured.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -124,8 +118,13 @@ def measure(
     ------
     InputError : no such descriptor or option, or an image that it cannot be measured on.
     """
-    if name not in _REGISTRY:
-        near = difflib.get_close_matches(name, _REGISTRY, 1)
-        mend = f"Did you mean {near[0]!r}?" if near else ""
-        raise InputError("descriptor", repr(name), f"one of {sorted(_REGISTRY)}", mend)
+    require_known("descriptor", name, names())
     return _REGISTRY[name](labels, voxel_size_um, phases, **options)
+
+
+def require_known(where: str, name: str, known: Sequence[str]) -> None:
+    """InputError unless ``name`` is among those that are known; it names the nearest."""
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        mend = f"Did you mean {near[0]!r}?" if near else ""
+        raise InputError(where, repr(name), f"one of {sorted(known)}", mend)

@@ -80,7 +80,8 @@ class Source:
 def patch_edge(sources: Sequence[Source], patch_um: float | None, max_voxels: int) -> float:
     """The edge in µm of the patches that are drawn from all sources.
 
-    It is a multiple of the coarsest voxel.
+    It is a multiple of the coarsest voxel, and of four of them if it has eight, so that a quarter
+    of it (the window of local porosity) is the same everywhere.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ def patch_edge(sources: Sequence[Source], patch_um: float | None, max_voxels: in
     coarsest = max(max(source.voxel_um) for source in sources)
     finest = min(min(source.voxel_um) for source in sources)
     wanted = patch_um or min(smallest.shortest_um / 2, max_voxels * finest)
-    edge = int(wanted / coarsest * (1 + 1e-9)) * coarsest
+    unit = coarsest if wanted < 8 * coarsest else 4 * coarsest
+    edge = int(wanted / unit * (1 + 1e-9)) * unit
     if edge > smallest.shortest_um * (1 + 1e-9):
         raise InputError(
             "patch_um", f"{edge:g} µm", f"at most {smallest.shortest_um:g} µm, the shortest edge "
@@ -109,43 +111,58 @@ def patch_edge(sources: Sequence[Source], patch_um: float | None, max_voxels: in
     return edge
 
 
-def patches(
-    sources: Sequence[Source], edge_um: float, number: int, seed: int
-) -> Iterator[tuple[Source, int, np.ndarray]]:
-    """Draw ``number`` patches (fewer if there are not so many places) from every source.
+class Sampler:
+    """Draws the same patches again and again.
 
-    Yields
+    Parameters
+    ----------
+    sources : all images of a sample.
+    edge_um : of a patch, as `patch_edge` gives it.
+    number : patches of each source; fewer if there are not so many places.
+    seed : chooses the places.
+
+    Raises
     ------
-    source, the patch's number and its labels, (z, y, x) or (y, x). A number is the same place
-    in all volumes.
+    InputError : volumes without a patch that is half rock.
     """
-    volumes = [source for source in sources if isinstance(source.data, Volume)]
-    if volumes:
-        corners = _corners(volumes, edge_um, number, np.random.default_rng([seed, 3]))
-        for source in volumes:
-            for patch, corner in enumerate(corners):
-                yield source, patch, _cut(source, corner, edge_um)
-    for source in sources:
+
+    def __init__(self, sources: Sequence[Source], edge_um: float, number: int, seed: int) -> None:
+        self.edge_um, self.number, self._seed = edge_um, number, seed
+        volumes = [source for source in sources if isinstance(source.data, Volume)]
+        self._corners = _corners(volumes, edge_um, number, seed) if volumes else []
+
+    def of(self, source: Source, times: int = 1) -> Iterator[np.ndarray]:
+        """Labels of each patch of a source, (z, y, x) or (y, x).
+
+        Patch i of one volume is the same place as patch i of another. Of 2D images, ``times`` as
+        many are drawn.
+        """
         if isinstance(source.data, ImageSet):
-            drawn = _draw_2d(source, edge_um, number, np.random.default_rng([seed, 2]))
-            for patch, labels in enumerate(drawn):
-                yield source, patch, labels
+            return _draw_2d(source.data, source.voxel_um[0], self.edge_um, times * self.number,
+                            self._seed)  # fmt: skip
+        return (_cut(source, corner, self.edge_um) for corner in self._corners)
 
 
-def _corners(
-    volumes: Sequence[Source], edge_um: float, number: int, rng: np.random.Generator
-) -> list[np.ndarray]:
+def whole(source: Source, max_voxels: int) -> Iterator[np.ndarray]:
+    """All images of a set; of a volume the middle, at most ``max_voxels`` along an edge."""
+    if isinstance(source.data, ImageSet):
+        yield from source.data.images
+    else:
+        starts = [max(0, (n - max_voxels) // 2) for n in source.data.shape]
+        z, y, x = (slice(start, start + max_voxels) for start in starts)
+        yield source.data[z, y, x]
+
+
+def _corners(volumes: Sequence[Source], edge_um: float, number: int, seed: int) -> list[np.ndarray]:
     """Corners (z, y, x) in µm, on the grid of the coarsest voxel of each axis."""
     grid = np.max([source.voxel_um for source in volumes], axis=0)
     extent = np.min([np.multiply(s.shapes[0], s.voxel_um) for s in volumes], axis=0)
     rooms = np.floor((extent - edge_um) / grid * (1 + 1e-9)).astype(int) + 1
-    coarsest = max(volumes, key=lambda source: np.prod(source.voxel_um))
+    coarsest = max(volumes, key=lambda source: float(np.prod(source.voxel_um)))
     corners: list[np.ndarray] = []
-    for place in _places(rooms, number, rng):
-        if len(corners) == number:
-            break
+    for place in _places(rooms, number, np.random.default_rng([seed, 3])):
         corner = np.array(np.unravel_index(place, rooms)) * grid
-        if np.mean(_cut(coarsest, corner, edge_um) != OUTSIDE) >= INSIDE:
+        if len(corners) < number and _is_rock(_cut(coarsest, corner, edge_um)):
             corners.append(corner)
     if not corners:
         raise InputError(coarsest.image, f"no patch of {edge_um:g} µm that is half rock", "some",
@@ -154,19 +171,18 @@ def _corners(
 
 
 def _draw_2d(
-    source: Source, edge_um: float, number: int, rng: np.random.Generator
+    data: ImageSet, pixel_um: float, edge_um: float, number: int, seed: int
 ) -> Iterator[np.ndarray]:
     """Labels of patches, each place in each image as likely as any other."""
-    assert isinstance(source.data, ImageSet)
-    size = round(edge_um / source.voxel_um[0])
-    rooms = [np.subtract(shape, size) + 1 for shape in source.shapes]
+    size = round(edge_um / pixel_um)
+    rooms = [np.subtract(image.shape, size) + 1 for image in data.images]
     ends = np.cumsum([np.prod(room) for room in rooms])
     found = 0
-    for place in _places(ends[-1:], number, rng):
+    for place in _places(ends[-1:], number, np.random.default_rng([seed, 2])):
         which = int(np.searchsorted(ends, place, side="right"))
         y, x = np.unravel_index(place - (ends[which - 1] if which else 0), rooms[which])
-        labels = source.data.images[which][y : y + size, x : x + size]
-        if found < number and np.mean(labels != OUTSIDE) >= INSIDE:
+        labels = data.images[which][y : y + size, x : x + size]
+        if found < number and _is_rock(labels):
             found += 1
             yield labels
 
@@ -177,10 +193,14 @@ def _places(rooms: np.ndarray, number: int, rng: np.random.Generator) -> np.ndar
     return rng.choice(total, min(total, TRIES * number), replace=False)
 
 
+def _is_rock(labels: np.ndarray) -> bool:
+    return bool(np.mean(labels != OUTSIDE) >= INSIDE)
+
+
 def _cut(source: Source, corner_um: np.ndarray, edge_um: float) -> np.ndarray:
     """Read one patch of a volume."""
+    assert isinstance(source.data, Volume)
     start = np.rint(corner_um / source.voxel_um).astype(int)
     size = np.rint(edge_um / np.array(source.voxel_um)).astype(int)
     z, y, x = (slice(int(a), int(a + n)) for a, n in zip(start, size, strict=True))
-    assert isinstance(source.data, Volume)
     return source.data[z, y, x]

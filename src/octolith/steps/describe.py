@@ -12,13 +12,25 @@ import pandas as pd
 
 from octolith import descriptors
 from octolith.descriptors.comparison import DENSITIES, compare_tables, read_table
-from octolith.descriptors.sampling import Source, patch_edge, patches
+from octolith.descriptors.likeness import (
+    frechet_distance,
+    sections,
+    similarity,
+    texture_features,
+    to_grid,
+)
+from octolith.descriptors.registry import require_known, rows
+from octolith.descriptors.sampling import Sampler, Source, patch_edge, whole
+from octolith.errors import InputError
 from octolith.files import atomic
 from octolith.progress import track
 from octolith.settings.steps import DescribeSettings
 from octolith.volumes import open_volume, read_images
 
 NUMBERS = "%.7g"
+
+Options = dict[str, Any]
+Piece = tuple[Source, int, pd.DataFrame]
 
 
 def describe(
@@ -36,7 +48,7 @@ def describe(
 
     Parameters
     ----------
-    name : one of `octolith.descriptors.NAMES`.
+    name : one of `octolith.descriptors.NAMES` or ``PAIRED``.
     lr, truth : label volumes; the truth only where there is one.
     sr : label volumes, one a realisation.
     hr : a set of 2D label images.
@@ -50,6 +62,7 @@ def describe(
     InputError : an image that cannot be read or is smaller than a patch, an unknown descriptor
         or option.
     """
+    require_known("descriptor", name, descriptors.NAMES + descriptors.PAIRED)
     with ExitStack() as stack:
         volumes = [("LR", 0, lr), *(("SR", number, path) for number, path in enumerate(sr))]
         volumes += [("truth", 0, truth)] if truth else []
@@ -104,13 +117,61 @@ def _measured(
     """The table of each patch."""
     options = settings.options.get(name, {})
     edge = patch_edge(sources, settings.patch_um, settings.max_voxels)
-    drawn = patches(sources, edge, settings.patches, seed)
-    for source, patch, labels in track(drawn, name, len(sources) * settings.patches):
-        table = descriptors.measure(name, labels, source.voxel_um, source.phases, **options)
-        table = thinned(table, settings.points)
-        where: dict[str, Any] = {
-            "image": source.image,
-            "realisation": source.realisation,
-            "patch": patch,
-        }
-        yield table.assign(**where)[[*where, *descriptors.COLUMNS]]
+    sampler = Sampler(sources, edge, settings.patches, seed)
+    if name == "similarity":
+        pieces = _similarity(sources, sampler, options)
+    elif name == "frechet_distance":
+        pieces = _frechet_distance(sources, sampler)
+    else:
+        pieces = _alone(name, sources, sampler, settings.max_voxels, options)
+    for source, patch, table in track(pieces, name):
+        own = thinned(table, settings.points)
+        where: dict[str, Any] = {"image": source.image, "realisation": source.realisation}
+        yield own.assign(**where, patch=patch)[[*where, "patch", *descriptors.COLUMNS]]
+
+
+def _alone(
+    name: str, sources: Sequence[Source], sampler: Sampler, max_voxels: int, options: Options
+) -> Iterator[Piece]:
+    """A descriptor of single images, on every patch or, if that is its point, on whole images."""
+    for source in sources:
+        wanted = whole(source, max_voxels) if name in descriptors.WHOLE else sampler.of(source)
+        for patch, labels in enumerate(wanted):
+            args = (labels, source.voxel_um, source.phases)
+            yield source, patch, descriptors.measure(name, *args, **options)
+
+
+def _similarity(sources: Sequence[Source], sampler: Sampler, options: Options) -> Iterator[Piece]:
+    """SSIM and PSNR of LR and SR against the truth at the same places."""
+    truth = next((source for source in sources if source.image == "truth"), None)
+    if truth is None:
+        raise InputError("similarity", "no truth", "the true volume of this sample",
+                         "Take it out of describe.descriptors.")  # fmt: skip
+    for source in sources:
+        if source.image in ("LR", "SR"):
+            pairs = zip(sampler.of(source), sampler.of(truth), strict=True)
+            for patch, (labels, true) in enumerate(pairs):
+                fine = to_grid(labels, true.shape)
+                yield source, patch, similarity(fine, true, truth.voxel_um, truth.phases, **options)
+
+
+def _frechet_distance(sources: Sequence[Source], sampler: Sampler) -> Iterator[Piece]:
+    """How far sections are from HR's and the truth's; for HR, its one half from the other."""
+    finest = min(min(source.voxel_um) for source in sources)
+    pixels = round(sampler.edge_um / finest)
+
+    def features(source: Source) -> list[np.ndarray]:
+        # Every volume is cut along three axes: three times as many 2D images make it even.
+        return [
+            texture_features(to_grid(section, (pixels, pixels)), len(source.phases))
+            for patch in sampler.of(source, times=3)
+            for section in sections(patch)
+        ]
+
+    for reference in (source for source in sources if source.image in ("HR", "truth")):
+        target = features(reference)
+        name = f"frechet_to_{reference.image}"
+        yield reference, 0, rows(name, frechet_distance(target[::2], target[1::2]), "1")
+        for source in sources:
+            if source.image in ("LR", "SR"):
+                yield source, 0, rows(name, frechet_distance(features(source), target), "1")
