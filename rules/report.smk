@@ -15,7 +15,8 @@ rule report:
         descriptors=[RUN.descriptor(name) for name in CONFIG.describe.descriptors],
         comparison=RUN.comparison,
         networks=networks,
-        figures=[RUN.figure("segment", image) + ".svg" for image in ("lr", "hr")],
+        segmented=[RUN.figure("segment", image) + ".svg" for image in ("lr", "hr")],
+        pyramid=RUN.figure("pyramid", "pyramid") + ".svg",
     output:
         page=RUN.report,
     log:

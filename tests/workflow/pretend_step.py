@@ -1,12 +1,17 @@
 """Stands in for workflow/scripts/step.py: every output is a digest of all that a job was given.
 
-So a chain runs in seconds, and two runs are equal exactly if every job had equal inputs.
+So a chain runs in seconds, and two runs are equal exactly if every job had equal inputs. Faults
+are injected by files in ``faults/``, named like a job's first output with ``_`` for ``/``; each
+strikes once. ``ran.txt`` lists the jobs that came to their end.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 BESIDE = {"train": "log.csv", "superresolve": "{stem}.csv"}
@@ -32,9 +37,29 @@ def main(step: str, values: str, *words: str) -> None:
     if step in BESIDE:
         out = Path(flags["out"][0])
         outputs.append(out.with_name(BESIDE[step].format(stem=out.stem)))
+    strike(Path("faults", str(outputs[0]).replace("/", "_")), outputs[0])
     for path in outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(digest.hexdigest())
+    with Path("ran.txt").open("a") as ran:
+        ran.write(f"{outputs[0]}\n")
+
+
+def strike(fault: Path, output: Path) -> None:
+    """Do what the file says, if there is one."""
+    if not fault.is_file():
+        return
+    what = fault.read_text()
+    fault.unlink()
+    if what == "hang":
+        time.sleep(600)
+    if what == "memory":
+        hoard = bytearray(os.urandom(1) * (1 << 30))
+        time.sleep(600)
+        hoard.clear()
+    if what == "half":
+        output.write_text("half of wh")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 main(*sys.argv[1:])
