@@ -1,8 +1,9 @@
 """Octolith's own files: one chunked, compressed HDF5 dataset ``volume``.
 
-Chunks are deflated ("gzip", level 1, after a byte shuffle where a voxel has several bytes): what
-every HDF5 reader opens without a plugin. Whole chunks are compressed here by libdeflate, on
-several threads if asked, and handed to HDF5 as they are; docs/volumes.md has the measurements.
+Chunks are deflated ("gzip", after a byte shuffle where a voxel has several bytes): what every HDF5
+reader opens without a plugin. Whole chunks are compressed here, by faster implementations than
+HDF5's and on several threads if asked, and handed to HDF5 as they are; benchmarks/compression.py
+compares.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from octolith.volumes.disk import NewFile, new_hdf5, require_space
 from octolith.volumes.volume import Index, Source, Triple, Window, complete_index
 
 DATASET = "volume"
-LEVEL = 1
 CHUNK_CACHE = 64 << 20
 # Random labels of four phases would take a quarter of a byte each, a rock's take a tenth; the
 # noise of a 16-bit scan hardly shrinks at all.
@@ -76,16 +76,22 @@ class VolumeWriter:
             part = values[tuple(slice(c, c + e) for c, e in zip(corner, self.chunk, strict=True))]
             whole = np.zeros(self.chunk, self.dtype)
             whole[tuple(map(slice, part.shape))] = part
-            return bytes(imagecodecs.deflate_encode(_shuffled(whole), LEVEL))
+            return _deflated(whole)
 
         for corner, data in zip(corners, self._pool.map(deflated, corners), strict=True):
             place = tuple(part.start + c for part, c in zip(window, corner, strict=True))
             self._dataset.id.write_direct_chunk(place, data)
 
 
-def _shuffled(values: np.ndarray) -> bytes:
-    """What HDF5's shuffle filter does: all first bytes, then all second bytes, and so on."""
-    return values.view(np.uint8).reshape(-1, values.itemsize).T.tobytes()
+def _deflated(chunk: np.ndarray) -> bytes:
+    """What HDF5's shuffle and gzip filters would make of a chunk.
+
+    zlib-ng is the faster one on runs of equal labels, libdeflate on noise.
+    """
+    if chunk.itemsize == 1:
+        return bytes(imagecodecs.zlibng_encode(chunk.tobytes(), 2))
+    shuffled = chunk.view(np.uint8).reshape(-1, chunk.itemsize).T
+    return bytes(imagecodecs.deflate_encode(shuffled.tobytes(), 1))
 
 
 @contextmanager
@@ -135,7 +141,7 @@ def create_volume(
             kind,
             chunks=tuple(min(chunk, length) for length in shape),
             compression="gzip",
-            compression_opts=LEVEL,
+            compression_opts=1,
             shuffle=kind.itemsize > 1,
         )
         dataset.attrs["element_size_um"] = np.asarray(voxel_size_um, float)
@@ -180,7 +186,7 @@ def open_hdf5(path: Path, dataset: str | None = None) -> Source:
             f"HDF5, dataset {found.name}, {found.compression or 'not compressed'}",
             None if size is None else _lengths(path, size),
             read_phases(found),
-            json.loads(found.attrs.get("provenance", "{}")),
+            _provenance(found),
             file.close,
         )
     except BaseException:
@@ -220,6 +226,15 @@ def choose(path: Path, dimensions: Mapping[str, int], name: str | None) -> str:
     return candidates[0]
 
 
+def _provenance(item: h5py.Dataset) -> dict[str, Any]:
+    """What `create_volume` stored; another program's attribute of that name is kept as it is."""
+    text = item.attrs.get("provenance", "{}")
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        return {"provenance": str(text)}
+
+
 def _lengths(path: Path, size: Any) -> Triple:
     values = np.ravel(np.asarray(size, float)).tolist()
     if len(values) != 3 or min(values) <= 0:
@@ -236,6 +251,6 @@ def write_phases(item: h5py.Dataset | h5py.File, phases: Phases | None) -> None:
 
 def read_phases(item: h5py.Dataset | h5py.File) -> Phases | None:
     """What `write_phases` stored."""
-    if "phases" not in item.attrs:
+    if not {"phases", "pore"} <= set(item.attrs):
         return None
     return Phases.of([str(name) for name in item.attrs["phases"]], str(item.attrs["pore"]))

@@ -67,7 +67,7 @@ def open_volume(
             raise InputError(path, f"the shape {volume.shape}", f"shape={tuple(shape)}")
         if crop:
             source.provenance = {**source.provenance, "crop": crop}
-            volume = Volume(path, source, parse_crop(crop, volume.shape, "crop"))
+            volume = Volume(path, source, parse_crop(crop, volume.shape, f"{path}: crop"))
     except BaseException:
         source.close()
         raise

@@ -93,7 +93,9 @@ class Volume:
             _moved(part, start, length)
             for part, start, length in zip(index, self._origin, self.shape, strict=True)
         )
-        return np.asarray(self._array[moved]).astype(self.dtype)
+        values = self._array[moved]
+        # A view of the mapped file would be read later, perhaps when the file is closed.
+        return np.array(values, self.dtype, copy=True if isinstance(values, np.memmap) else None)
 
     def read(self) -> np.ndarray:
         """All of it, as an array."""
@@ -126,11 +128,11 @@ class _Squeezed:
         self.shape = tuple(array.shape[axis] for axis in kept)
         self.dtype = array.dtype
 
-    def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
+    def __getitem__(self, index: tuple[int | slice, ...]) -> Any:
         full: list[int | slice] = [0] * len(self._array.shape)
         for axis, part in zip(self._kept, index, strict=True):
             full[axis] = part
-        return np.asarray(self._array[tuple(full)])
+        return self._array[tuple(full)]
 
 
 def keep_axes(path: object, array: Lazy, count: int, mend: str) -> Lazy:
