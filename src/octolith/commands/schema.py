@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from octolith.files import atomic
-from octolith.settings import Config, Sample
+from octolith.settings import Config, Sample, Settings
 from octolith.settings.training import CriticSettings, GeneratorSettings, StageSettings
 
-MODELS = {
+MODELS: dict[str, type[Settings]] = {
     "config": Config,
     "sample": Sample,
     "train.all": StageSettings,
