@@ -25,7 +25,11 @@ TRAIN = {
     "lr_cube": 8,
     "generator": {"widths": [[8, 8], [8, 8], [6, 6]]},
     "critic": {"widths": [8, 8, 6], "trunk": []},
-    "all": {"epochs": 3, "iterations": 4, "planes": 4, "check_every": 1, "fade_epochs": 1},
+    "all": {"epochs": 2, "iterations": 3, "planes": 4, "check_every": 1, "fade_epochs": 1},
+}
+DESCRIBE = {
+    "patches": 4,
+    "descriptors": ["volume_fraction", "interfacial_area", "two_point_correlation"],
 }
 
 
@@ -44,7 +48,7 @@ def make_rock(
             "gpu": False,
             "train": TRAIN,
             "superresolve": {"block": size // 2, "realisations": 2},
-            "describe": {"patches": 6},
+            "describe": DESCRIBE,
             **recipe,
             **changes,
         }

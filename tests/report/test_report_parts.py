@@ -88,7 +88,7 @@ def compared(**changes: object) -> pd.DataFrame:
     ],
 )
 def test_a_gain_counts_only_beyond_chance(changes: dict[str, object], word: str) -> None:
-    [verdict] = judgement.verdicts(compared(**changes))
+    [verdict] = judgement.verdicts(compared(**changes), {})
     assert verdict.word == word
 
 
@@ -101,7 +101,7 @@ def test_the_score_counts_every_measured_row_once() -> None:
             compared(phase="feldspar", sr_distance=math.nan),
         ]
     )
-    [score] = judgement.scores(judgement.verdicts(table))
+    [score] = judgement.scores(judgement.verdicts(table, {}))
     assert (score.closer, score.farther, score.undecided, score.rows) == (1, 1, 1, 3)
     assert score.change == pytest.approx(-0.5)
     assert score.words == (

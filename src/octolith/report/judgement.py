@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,12 +27,14 @@ CONSPICUOUS = 1.25
 
 @dataclass(frozen=True)
 class Verdict:
-    """One line of the first table.
+    """One line of the comparison.
 
-    ``sure`` is the share of bootstrap draws in which SR is the nearer one, and ``spread`` the
-    standard deviation of its distance over realisations.
+    ``family`` is the descriptor's table, which may hold several quantities; ``sure`` is the share
+    of bootstrap draws in which SR is the nearer one, and ``spread`` the standard deviation of its
+    distance over realisations.
     """
 
+    family: str
     descriptor: str
     of: str
     reference: str
@@ -45,10 +47,16 @@ class Verdict:
     word: str
 
 
-def verdicts(comparison: pd.DataFrame) -> list[Verdict]:
-    """What each row of the comparison says."""
+def verdicts(comparison: pd.DataFrame, families: Mapping[str, str]) -> list[Verdict]:
+    """What each row of the comparison says.
+
+    Parameters
+    ----------
+    families : the table that each quantity is in; one that is missing is its own.
+    """
     return [
         Verdict(
+            descriptor_name(families.get(row["descriptor"], row["descriptor"])),
             descriptor_name(row["descriptor"]),
             pair(row["phase"], row["other"]),
             row["reference"],
@@ -79,7 +87,6 @@ def _word(lr: float, sr: float, spread: float, sure: float | None) -> str:
 class Score:
     """How many rows came closer to one reference; ``change`` is the median of the distances'."""
 
-    descriptor: str
     reference: str
     closer: int
     farther: int
@@ -90,6 +97,11 @@ class Score:
     def rows(self) -> int:
         """Rows that could be measured."""
         return self.closer + self.farther + self.undecided
+
+    @property
+    def net(self) -> float:
+        """Share of rows that came closer, less the share that went farther."""
+        return (self.closer - self.farther) / self.rows if self.rows else math.nan
 
     @property
     def words(self) -> str:
@@ -106,27 +118,24 @@ class Score:
 
 def scores(rows: list[Verdict]) -> list[Score]:
     """One score a reference: HR first, then truth."""
-    return [_score("", reference, rows) for reference in _in_order(r.reference for r in rows)]
+    return [_score(name, rows) for name in _in_order(row.reference for row in rows)]
 
 
-def scores_by_descriptor(rows: list[Verdict]) -> list[Score]:
-    """One score a descriptor and reference, where anything could be measured."""
-    every = [
-        _score(name, reference, [row for row in rows if row.descriptor == name])
-        for name in _in_order(row.descriptor for row in rows)
-        for reference in _in_order(row.reference for row in rows)
-    ]
-    return [score for score in every if score.rows]
+def scores_by_family(rows: list[Verdict]) -> dict[str, list[Score]]:
+    """The same for each descriptor."""
+    references = _in_order(row.reference for row in rows)
+    return {
+        family: [_score(name, [row for row in rows if row.family == family]) for name in references]
+        for family in _in_order(row.family for row in rows)
+    }
 
 
-def _score(descriptor: str, reference: str, rows: list[Verdict]) -> Score:
+def _score(reference: str, rows: list[Verdict]) -> Score:
     own = [row for row in rows if row.reference == reference]
     changes = [row.change for row in own if math.isfinite(row.change)]
     count = Counter(row.word for row in own)
     change = float(np.median(changes)) if changes else math.nan
-    return Score(
-        descriptor, reference, count["closer"], count["farther"], count["within chance"], change
-    )
+    return Score(reference, count["closer"], count["farther"], count["within chance"], change)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
@@ -174,10 +183,12 @@ def agreement(run: Run, box: Box) -> float:
     return float((first == second)[first != OUTSIDE].mean())
 
 
-def cautions(run: Run, fractions: dict[str, dict[str, float]], box: Box) -> list[str]:
+def cautions(
+    run: Run, rows: list[Verdict], fractions: dict[str, dict[str, float]], box: Box
+) -> list[str]:
     """What a careful reader should know before believing the page."""
     return [
-        *_against(scores(verdicts(run.comparison))),
+        *_against(scores(rows)),
         *_few_images(run),
         *_missing_phases(run, fractions),
         *_imprint(run, box),
@@ -187,12 +198,20 @@ def cautions(run: Run, fractions: dict[str, dict[str, float]], box: Box) -> list
 
 
 def _against(found: list[Score]) -> list[str]:
-    return [
-        f"SR is not closer to {score.reference} in most rows ({score.closer} of {score.rows}): "
-        "do not use it in place of LR without asking why."
-        for score in found
-        if score.closer * 2 <= score.rows
-    ]
+    words = []
+    for score in found:
+        if score.closer <= score.farther:
+            words.append(
+                f"SR is not closer to {score.reference} than LR ({score.closer} rows closer, "
+                f"{score.farther} farther): do not use it in place of LR without asking why."
+            )
+        elif score.closer * 2 <= score.rows:
+            words.append(
+                f"Against {score.reference} most rows do not show that SR is closer "
+                f"({score.closer} of {score.rows} do, {score.undecided} are within chance): more "
+                "patches or more HR images would decide some of them."
+            )
+    return words
 
 
 def _few_images(run: Run) -> list[str]:

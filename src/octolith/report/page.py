@@ -59,7 +59,7 @@ class Page:
     fractions: dict[str, dict[str, float]]
     verdicts: list[judgement.Verdict]
     scores: list[judgement.Score]
-    by_descriptor: list[judgement.Score]
+    by_family: dict[str, list[judgement.Score]]
     cautions: list[str]
     overlaps: list[judgement.Overlap]
     agreement: float
@@ -109,7 +109,7 @@ def assemble(run: Run) -> Page:
     if run.truth is not None:
         fractions["truth"] = phase_fractions(run.truth, run.phases)
     box = views.field_of_view(run)
-    found = judgement.verdicts(run.comparison)
+    found = judgement.verdicts(run.comparison, _families(run))
     window_um, windows = views.windows(run, box)
     pores_um, pores = pore_space.pore_spaces(run)
     stages, stopped, octree_um = views.octree_slice(run)
@@ -118,8 +118,8 @@ def assemble(run: Run) -> Page:
         fractions=fractions,
         verdicts=found,
         scores=judgement.scores(found),
-        by_descriptor=judgement.scores_by_descriptor(found),
-        cautions=judgement.cautions(run, fractions, box),
+        by_family=judgement.scores_by_family(found),
+        cautions=judgement.cautions(run, found, fractions, box),
         overlaps=judgement.overlaps(run, box),
         agreement=judgement.agreement(run, box),
         viewer=views.viewer(run, box),
@@ -227,6 +227,15 @@ def network_table(networks: dict[str, pd.DataFrame]) -> Table | None:
 
 
 # ---- parts -----------------------------------------------------------------------------------
+
+
+def _families(run: Run) -> dict[str, str]:
+    """The table that each quantity is in."""
+    return {
+        str(quantity): name
+        for name, table in run.descriptors.items()
+        for quantity in table["descriptor"].unique()
+    }
 
 
 def _descriptors(run: Run) -> list[Descriptor]:
