@@ -1,0 +1,1 @@
+"""Pore networks, connectivity and transport of segmented volumes."""

@@ -45,7 +45,7 @@ class Clusters:
 
     def spanning(self, axis: int) -> np.ndarray:
         """Which clusters join the two faces of ``axis``, (clusters + 1,) bool."""
-        return self.touches[:, axis].all(axis=1)
+        return np.logical_and(*self.touches[:, axis].T)
 
     def percolates(self, axis: int) -> bool:
         """Is there a way through?"""
@@ -57,9 +57,8 @@ class Clusters:
 
     def isolated_fraction(self) -> float:
         """Volume of the clusters that reach no face at all, as a fraction of the image."""
-        isolated = ~self.touches.any(axis=(1, 2))
-        isolated[0] = False
-        return float(self.volumes[isolated].sum() / self.labels.size)
+        isolated = np.logical_not(self.touches.reshape(-1, 6).any(axis=1))
+        return float(self.volumes[1:][isolated[1:]].sum() / self.labels.size)
 
 
 def spanning_mask(phase: np.ndarray, axis: int) -> np.ndarray:

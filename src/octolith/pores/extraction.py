@@ -183,7 +183,7 @@ def _common_faces(
     regions = _with_outside(regions, pores)
     distance = np.pad(distance, 1, mode="edge")
     parts = []
-    for axis, step in enumerate(np.eye(3, dtype=int)):
+    for step in np.eye(3, dtype=int):
         lower = regions[tuple(slice(0, -1) if s else slice(None) for s in step)]
         upper = regions[tuple(slice(1, None) if s else slice(None) for s in step)]
         places = np.argwhere((lower != upper) & (lower > 0) & (upper > 0))

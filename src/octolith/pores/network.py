@@ -23,9 +23,8 @@ class PoreNetwork:
     ----------
     pores : a row a pore. ``z_um``, ``y_um``, ``x_um`` of its centre of mass, ``volume_um3``,
         ``diameter_um`` of the sphere of that volume, ``inscribed_diameter_um`` of the largest
-        sphere that fits the pore space around a point of the pore, ``section_um2``, its volume over
-        the summed lengths of its halves of conduits, ``coordination``, the number of throats to
-        other pores.
+        sphere that fits the pore space around a point of the pore, ``coordination``, the number of
+        throats to other pores.
     throats : a row a throat. ``pore1``, ``pore2`` (rows of ``pores``; -1 is the outside), ``face``
         (one of `FACES`, empty inside), ``z_um``, ``y_um``, ``x_um`` of its centre, ``area_um2``,
         ``diameter_um`` of the circle of that area, ``inscribed_diameter_um``, ``aspect``, short
@@ -49,14 +48,9 @@ class PoreNetwork:
         lengths1 = np.linalg.norm(centres[first] - middles, axis=1)
         lengths2 = np.zeros(len(throats))
         lengths2[inner] = np.linalg.norm(centres[second[inner]] - middles[inner], axis=1)
-        coordination, length = (
-            np.bincount(first, weights1, len(pores)) + np.bincount(second[inner], weights2, len(pores))
-            for weights1, weights2 in ((inner, None), (lengths1, lengths2[inner]))
-        )
-        with np.errstate(divide="ignore"):
-            section = pores["volume_um3"] / length
+        ends = np.concatenate([first[inner], second[inner]])
         return cls(
-            pores.assign(section_um2=section, coordination=coordination.astype(int)),
+            pores.assign(coordination=np.bincount(ends, minlength=len(pores))),
             throats.assign(length1_um=lengths1, length2_um=lengths2),
             extent_um,
         )

@@ -16,9 +16,7 @@ def face_label(face: str) -> str:
     return face[0] + ("min" if face[1] == "0" else "max")
 
 
-def to_openpnm(
-    network: PoreNetwork, throats: np.ndarray | None = None
-) -> openpnm.network.Network:
+def to_openpnm(network: PoreNetwork, throats: np.ndarray | None = None) -> openpnm.network.Network:
     """An OpenPNM network whose boundary pores, labelled ``xmin`` … ``zmax``, lie in the faces.
 
     Parameters

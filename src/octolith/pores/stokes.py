@@ -21,7 +21,7 @@ VELOCITIES = np.array(
     [c for c in itertools.product((0.0, -1.0, 1.0), repeat=3) if np.abs(c).sum() < 3]
 )
 WEIGHTS = np.array([1 / 3, 1 / 18, 1 / 36])[np.abs(VELOCITIES).sum(1).astype(int)]
-OPPOSITE = np.array([int(np.flatnonzero((VELOCITIES == -c).all(1))[0]) for c in VELOCITIES])
+OPPOSITE = np.array([int(np.flatnonzero((-c == VELOCITIES).all(1))[0]) for c in VELOCITIES])
 VISCOSITY = 1 / 20  # the result does not depend on it, the steps until steady do
 EVEN_RATE = 1 / (3 * VISCOSITY + 0.5)
 ODD_RATE = 1 / (3 / 16 / (1 / EVEN_RATE - 0.5) + 0.5)
@@ -55,23 +55,16 @@ def stokes_permeability(
     for _ in range(0, max_steps, 100):
         before = flux
         for _ in range(50):
-            _step(f, spare, source, WEIGHTS, VELOCITIES, OPPOSITE)
-            flux = _step(spare, f, source, WEIGHTS, VELOCITIES, OPPOSITE)
+            _step(f, spare, source)
+            flux = _step(spare, f, source)
         if abs(flux - before) < tolerance * abs(flux):
             drop = FORCE * fluid.shape[0] / rock.shape[0]
             return flux / fluid.size * VISCOSITY / drop
     raise OctolithError(f"Stokes flow: not steady after {max_steps} steps. Raise max_steps.")
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _step(
-    old: np.ndarray,
-    new: np.ndarray,
-    source: np.ndarray,
-    weights: np.ndarray,
-    velocities: np.ndarray,
-    opposite: np.ndarray,
-) -> float:
+@njit(cache=True)
+def _step(old: np.ndarray, new: np.ndarray, source: np.ndarray) -> float:
     """Stream from ``old``, collide into ``new`` (both (N, 19)); returns the flux along axis 0."""
     populations = old.ravel()
     here = np.empty(19)
@@ -81,16 +74,16 @@ def _step(
         for q in range(19):
             here[q] = populations[source[node, q]]
             density += here[q]
-            along += here[q] * velocities[q, 0]
-            across += here[q] * velocities[q, 1]
-            aside += here[q] * velocities[q, 2]
+            along += here[q] * VELOCITIES[q, 0]
+            across += here[q] * VELOCITIES[q, 1]
+            aside += here[q] * VELOCITIES[q, 2]
         flux += along + FORCE / 2
         for q in range(19):
-            mirrored = here[opposite[q]]
-            drift = velocities[q, 0] * along + velocities[q, 1] * across + velocities[q, 2] * aside
-            even = (here[q] + mirrored) / 2 - weights[q] * density
-            odd = (here[q] - mirrored) / 2 - 3 * weights[q] * drift
-            push = 3 * FORCE * weights[q] * velocities[q, 0]
+            mirrored = here[OPPOSITE[q]]
+            drift = VELOCITIES[q, 0] * along + VELOCITIES[q, 1] * across + VELOCITIES[q, 2] * aside
+            even = (here[q] + mirrored) / 2 - WEIGHTS[q] * density
+            odd = (here[q] - mirrored) / 2 - 3 * WEIGHTS[q] * drift
+            push = 3 * FORCE * WEIGHTS[q] * VELOCITIES[q, 0]
             new[node, q] = here[q] - EVEN_RATE * even - ODD_RATE * odd + push
     return flux
 
