@@ -16,6 +16,7 @@ from browser import Browser, find
 
 from octolith.errors import InputError
 from octolith.settings import Config, Sample
+from octolith.steps.network import network
 from octolith.steps.report import index, report
 
 LIMIT = 15 * 2**20
@@ -36,8 +37,9 @@ def page(rock: tuple[Config, Sample], tmp_path_factory: pytest.TempPathFactory) 
     table.replace({"descriptor": {"volume_fraction": NASTY}}).to_csv(
         here / "describe" / "volume_fraction.csv", index=False
     )
-    for image in ("lr", "sr"):
-        write_network(here / "network" / image)
+    labels, properties = here / "segment" / "lr.h5", here / "network" / "lr" / "properties.csv"
+    network(labels, properties, edge_um=96, phases=config.rock)
+    write_network(here / "network" / "sr")
     (here / "benchmarks").mkdir()
     for job in ("ingest-lr", "train-stage1", "superresolve-realisation0-group0"):
         (here / "benchmarks" / f"{job}.tsv").write_text("s\th:m:s\tmax_rss\n61.5\t0:01:01\t512.0\n")
@@ -52,11 +54,13 @@ def write_network(folder: Path) -> None:
     folder.mkdir(parents=True)
     rows = [
         {"property": "pores", "axis": "", "value": 50, "unit": "1"},
+        {"property": "percolates", "axis": "z", "value": 0, "unit": "1"},
         {"property": NASTY, "axis": "z", "value": 120.5, "unit": "mD"},
     ]
     pd.DataFrame(rows).to_csv(folder / "properties.csv", index=False)
     for name in ("pores", "throats"):
-        pd.DataFrame({"diameter_um": [1.0, 2.0, 4.0]}).to_csv(folder / f"{name}.csv", index=False)
+        table = pd.DataFrame({"diameter_um": [1.0, 2.0, 4.0], "pore2": [1, 2, -1]})
+        table.to_csv(folder / f"{name}.csv", index=False)
 
 
 class Tags(HTMLParser):
@@ -122,6 +126,11 @@ def test_what_machines_read_agrees_with_the_page(page: Path) -> None:
     assert {row["what"] for row in summary["checksums"]} >= {"LR image", "HR image", "truth"}
 
 
+def test_pores_that_lead_nowhere_are_a_caution(page: Path) -> None:
+    summary = json.loads((page.parent / "report.json").read_text("utf-8"))
+    assert [c for c in summary["cautions"] if c.startswith("No pore of SR leads through")]
+
+
 def test_every_chart_is_saved_for_papers(page: Path) -> None:
     svgs = {path.stem for path in (page.parent / "report" / "figures").glob("*.svg")}
     pngs = {path.stem for path in (page.parent / "report" / "figures").glob("*.png")}
@@ -146,7 +155,9 @@ def test_what_is_optional_may_be_absent(rock: tuple[Config, Sample], tmp_path: P
     shutil.rmtree(here / "segment" / "figures")
     (here / "ingest" / "lr.h5").unlink()
     bare = sample.model_copy(update={"truth": "", "truth_segmentation": ""})
-    report(config.model_copy(update={"results": str(tmp_path)}), bare, here / "report.html")
+    one = config.describe.model_copy(update={"descriptors": ("volume_fraction",)})
+    few = config.model_copy(update={"results": str(tmp_path), "describe": one})
+    report(few, bare, here / "report.html")
     text = (here / "report.html").read_text("utf-8")
     assert "Voxel for voxel against the truth" not in text
     assert "Not measured in this run." in text

@@ -248,13 +248,13 @@ def _mark(axis: Any, epoch: int) -> None:
 def size_charts(tables: dict[str, pd.DataFrame], what: str, column: str) -> list[Chart]:
     """Distribution of pore or throat diameters in LR, SR and truth (paper 1, figure 14)."""
     found = {
-        image: table[column].dropna().to_numpy()
+        image: table.loc[table[column] > 0, column].to_numpy()
         for image, table in tables.items()
-        if column in table and table[column].notna().any()
+        if column in table and (table[column] > 0).any()
     }
     if not found:
         return []
-    low = min(values[values > 0].min() for values in found.values())
+    low = min(values.min() for values in found.values())
     high = max(values.max() for values in found.values())
     bins = np.geomspace(low, high * 1.001, 30)
     figure, axis = _panel(f"{what} diameter")

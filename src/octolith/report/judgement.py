@@ -192,6 +192,7 @@ def cautions(
         *_few_images(run),
         *_missing_phases(run, fractions),
         *_imprint(run, box),
+        *_closed(run),
         *_training(run),
         *_realisations(run),
     ]
@@ -273,6 +274,21 @@ def _excess(faces: np.ndarray, others: np.ndarray) -> float:
     if faces.mean() - others.mean() < 3 * error:
         return 1.0
     return float(faces.mean() / others.mean())
+
+
+def _closed(run: Run) -> list[str]:
+    """Axes along which the pore space of an image has no way through."""
+    found = []
+    for image, table in run.networks.items():
+        rows = table[table["property"] == "percolates"]
+        shut = rows.loc[rows["value"] == 0, "axis"].tolist()
+        if shut:
+            found.append(
+                f"No pore of {image} leads through the cube that was measured along "
+                f"{', '.join(shut)}: its permeability there is zero, which says as much of the "
+                "size of the cube as of the rock."
+            )
+    return found
 
 
 def _training(run: Run) -> list[str]:

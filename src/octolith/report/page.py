@@ -221,6 +221,7 @@ def network_table(networks: dict[str, pd.DataFrame]) -> Table | None:
         for image, table in networks.items()
     ]
     frame = pd.concat(columns, axis=1, sort=False).reset_index()
+    frame["property"] = frame["property"].map(words.property_name)
     titles = {"property": "Property", "axis": "Axis"}
     titles |= {image: image for image in networks} | {"unit": "Unit"}
     return Table("network", titles, frame)
@@ -269,12 +270,17 @@ def _network_charts(run: Run) -> list[charts.Chart]:
     drawn: list[charts.Chart] = []
     for file, what in (("pores", "Pore"), ("throats", "Throat")):
         tables = {
-            image: pd.read_csv(path)
+            image: _inner(pd.read_csv(path))
             for image in run.networks
             if (path := Path(run.layout.network(image.lower(), f"{file}.csv"))).is_file()
         }
         drawn += charts.size_charts(tables, what, "diameter_um")
     return drawn
+
+
+def _inner(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the throats that lead out of the image, which are cuts and not throats."""
+    return table[table["pore2"] >= 0] if "pore2" in table else table
 
 
 def _step_figures(run: Run) -> dict[str, str]:

@@ -40,6 +40,22 @@ def descriptor_name(name: str) -> str:
     return NAMES.get(name, name.replace("_", " "))
 
 
+PROPERTIES = {
+    "edge": "edge of the cube looked at",
+    "pores": "number of pores",
+    "throats": "number of throats",
+    "pore_diameter_median": "pore diameter, median",
+    "throat_diameter_median": "throat diameter, median",
+    "coordination_mean": "coordination number, mean",
+    "percolates": "a way through (1: yes)",
+}
+
+
+def property_name(name: str) -> str:
+    """A property of a pore network as prose."""
+    return PROPERTIES.get(name, name.replace("_", " "))
+
+
 def pair(phase: str, other: str = "") -> str:
     """A phase, or two that meet."""
     return f"{phase} – {other}" if other else phase or "all phases"
