@@ -2,5 +2,6 @@
 
 from octolith.networks.critic import Critic
 from octolith.networks.generator import Block, Generator, Growth, halo, parameter_count
+from octolith.networks.twin import DenseTwin
 
-__all__ = ["Block", "Critic", "Generator", "Growth", "halo", "parameter_count"]
+__all__ = ["Block", "Critic", "DenseTwin", "Generator", "Growth", "halo", "parameter_count"]

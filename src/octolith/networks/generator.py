@@ -192,12 +192,16 @@ class FirstStage(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         """X (batch, K+noise, z, y, x) -> features (n, c) and logits (n, K+1) of the level."""
+        z, y, c = level.coordinates.unbind(-1)
+        features = self.convolve(x).movedim(1, -1)[level.batch_index, z, y, c]
+        return features, self.classify(_join(self, features, labels, level))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """X (batch, K+noise, z, y, x) -> features (batch, c, z, y, x)."""
         x = functional.relu(self.norm1(self.conv1(x)))
         x = functional.relu(self.norm2(self.conv2(x)))
-        x = functional.relu(self.norm3(self.conv3(x)))
-        z, y, c = level.coordinates.unbind(-1)
-        features = x.movedim(1, -1)[level.batch_index, z, y, c]
-        return features, self.classify(_join(self, features, labels, level))
+        out: Tensor = functional.relu(self.norm3(self.conv3(x)))
+        return out
 
 
 class Refinement(nn.Module):
