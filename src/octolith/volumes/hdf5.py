@@ -1,9 +1,8 @@
 """Octolith's own files: one chunked, compressed HDF5 dataset ``volume``.
 
 Chunks are deflated ("gzip", after a byte shuffle where a voxel has several bytes): what every HDF5
-reader opens without a plugin. Whole chunks are compressed here, by faster implementations than
-HDF5's and on several threads if asked, and handed to HDF5 as they are; benchmarks/compression.py
-compares.
+reader opens without a plugin. Whole chunks are compressed by `octolith.volumes.deflate`, on
+several threads if asked, and handed to HDF5 as they are.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import imagecodecs
 import numpy as np
 from numpy.typing import DTypeLike
 
 from octolith.errors import InputError
 from octolith.phases import Phases
+from octolith.volumes.deflate import DeflatedArray, encode, readable
 from octolith.volumes.disk import NewFile, new_hdf5, require_space
 from octolith.volumes.volume import Index, Source, Triple, Window, complete_index
 
@@ -76,22 +75,11 @@ class VolumeWriter:
             part = values[tuple(slice(c, c + e) for c, e in zip(corner, self.chunk, strict=True))]
             whole = np.zeros(self.chunk, self.dtype)
             whole[tuple(map(slice, part.shape))] = part
-            return _deflated(whole)
+            return encode(whole)
 
         for corner, data in zip(corners, self._pool.map(deflated, corners), strict=True):
             place = tuple(part.start + c for part, c in zip(window, corner, strict=True))
             self._dataset.id.write_direct_chunk(place, data)
-
-
-def _deflated(chunk: np.ndarray) -> bytes:
-    """What HDF5's shuffle and gzip filters would make of a chunk.
-
-    zlib-ng is the faster one on runs of equal labels, libdeflate on noise.
-    """
-    if chunk.itemsize == 1:
-        return bytes(imagecodecs.zlibng_encode(chunk.tobytes(), 2))
-    shuffled = chunk.view(np.uint8).reshape(-1, chunk.itemsize).T
-    return bytes(imagecodecs.deflate_encode(shuffled.tobytes(), 1))
 
 
 @contextmanager
@@ -182,7 +170,7 @@ def open_hdf5(path: Path, dataset: str | None = None) -> Source:
         found = _find(path, file, dataset)
         size = found.attrs.get("element_size_um")
         return Source(
-            found,
+            DeflatedArray(path, found) if readable(found) else found,
             f"HDF5, dataset {found.name}, {found.compression or 'not compressed'}",
             None if size is None else _lengths(path, size),
             read_phases(found),

@@ -1,0 +1,97 @@
+"""Chunks written and read past HDF5's filters are what HDF5's filters would make of them."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from octolith.errors import InputError
+from octolith.volumes import create_volume, open_volume, write_volume
+from octolith.volumes.deflate import readable
+
+SHAPE = (13, 9, 21)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", ">u2", "i4", "f4", ">f8"])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_files_of_h5py_are_read_alike(tmp_path, rng, dtype, shuffle):
+    array = rng.integers(0, 100, SHAPE).astype(dtype)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset(
+            "scan", data=array, chunks=(4, 5, 6), compression="gzip", shuffle=shuffle
+        )
+        assert readable(data)
+    with open_volume(tmp_path / "a.h5") as volume:
+        np.testing.assert_array_equal(volume.read(), array)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_files_of_ours_are_read_by_h5py(tmp_path, rng, dtype):
+    array = rng.integers(0, 100, SHAPE).astype(dtype)
+    with create_volume(tmp_path / "a.h5", SHAPE, dtype, (1, 1, 1), chunk=4, threads=3) as writer:
+        writer[:] = array
+    with h5py.File(tmp_path / "a.h5") as file:
+        np.testing.assert_array_equal(file["volume"][:], array)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "lzf"}, {"compression": "gzip", "fletcher32": True}], ids=str
+)
+def test_other_filters_are_left_to_hdf5(tmp_path, rng, options):
+    array = rng.integers(0, 100, SHAPE)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        assert not readable(file.create_dataset("scan", data=array, chunks=(4, 5, 6), **options))
+    with open_volume(tmp_path / "a.h5") as volume:
+        np.testing.assert_array_equal(volume[3:11, :, 5], array[3:11, :, 5])
+
+
+INDEX = st.tuples(*(st.integers(0, n - 1) | st.slices(n) for n in SHAPE)).filter(
+    lambda index: all(isinstance(p, int) or (p.step or 1) > 0 for p in index)
+)
+
+
+@given(index=INDEX)
+def test_any_window(index, tmp_path_factory):
+    array = np.random.default_rng(7).integers(0, 9, SHAPE, dtype=np.uint16)
+    path = tmp_path_factory.getbasetemp() / "any-window.h5"
+    if not path.exists():
+        write_volume(path, array, (1, 1, 1))
+    with open_volume(path) as volume:
+        np.testing.assert_array_equal(volume[index], array[index])
+
+
+@given(start=st.integers(0, 12), stop=st.integers(0, 13), chunk=st.integers(1, 8))
+def test_windows_written_in_any_place(start, stop, chunk, tmp_path_factory):
+    """Whole chunks and parts of chunks take different ways; the file is the same."""
+    path = tmp_path_factory.getbasetemp() / "any-place.h5"
+    expected = np.zeros(SHAPE, np.uint8)
+    stop = max(start, stop)
+    expected[start:stop, 2:, :] = 7
+    with create_volume(path, SHAPE, "u1", (1, 1, 1), chunk=chunk) as writer:
+        writer[start:stop, 2:, :] = expected[start:stop, 2:, :]
+    with open_volume(path) as volume:
+        np.testing.assert_array_equal(volume.read(), expected)
+
+
+def test_what_nobody_wrote_is_zero(tmp_path):
+    with create_volume(tmp_path / "a.h5", SHAPE, "u1", (1, 1, 1), chunk=4) as writer:
+        writer[4:8] = np.ones((4, 9, 21), np.uint8)
+    with open_volume(tmp_path / "a.h5") as volume:
+        assert volume[:, 0, 0].tolist() == [0] * 4 + [1] * 4 + [0] * 5
+
+
+def test_a_damaged_chunk_is_named(tmp_path, rng):
+    path = tmp_path / "a.h5"
+    write_volume(path, rng.integers(0, 99, (128, 64, 64), dtype=np.uint8), (1, 1, 1))
+    with h5py.File(path) as file:
+        place = file["volume"].id.get_chunk_info_by_coord((64, 0, 0)).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place + 1000 : place + 1100] = bytes(100)
+    path.write_bytes(content)
+    with open_volume(path) as volume:
+        assert volume[:64].max() == 98
+        with pytest.raises(InputError, match=r"a.h5: found a damaged chunk at \(64, 0, 0\)"):
+            volume.read()
