@@ -16,7 +16,6 @@ from browser import Browser, find
 
 from octolith.errors import InputError
 from octolith.settings import Config, Sample
-from octolith.steps.network import network
 from octolith.steps.report import index, report
 
 LIMIT = 15 * 2**20
@@ -37,9 +36,8 @@ def page(rock: tuple[Config, Sample], tmp_path_factory: pytest.TempPathFactory) 
     table.replace({"descriptor": {"volume_fraction": NASTY}}).to_csv(
         here / "describe" / "volume_fraction.csv", index=False
     )
-    labels, properties = here / "segment" / "lr.h5", here / "network" / "lr" / "properties.csv"
-    network(labels, properties, edge_um=96, phases=config.rock)
-    write_network(here / "network" / "sr")
+    for image in ("lr", "sr"):
+        write_network(here / "network" / image)
     (here / "benchmarks").mkdir()
     for job in ("ingest-lr", "train-stage1", "superresolve-realisation0-group0"):
         (here / "benchmarks" / f"{job}.tsv").write_text("s\th:m:s\tmax_rss\n61.5\t0:01:01\t512.0\n")
@@ -53,7 +51,7 @@ def page(rock: tuple[Config, Sample], tmp_path_factory: pytest.TempPathFactory) 
 def write_network(folder: Path) -> None:
     folder.mkdir(parents=True)
     rows = [
-        {"property": "pores", "axis": "", "value": 50, "unit": "1"},
+        {"property": "pores", "axis": "", "value": 50, "unit": "1", "spread": 2.5},
         {"property": "percolates", "axis": "z", "value": 0, "unit": "1"},
         {"property": NASTY, "axis": "z", "value": 120.5, "unit": "mD"},
     ]

@@ -40,6 +40,11 @@ class Table:
         """The values as plain Python objects."""
         return [list(row) for row in self.frame[list(self.titles)].astype(object).to_numpy()]
 
+    @property
+    def records(self) -> list[dict[Any, Any]]:
+        """The rows by name, with what has no title too."""
+        return self.frame.to_dict("records")
+
 
 @dataclass(frozen=True)
 class Descriptor:
@@ -216,10 +221,12 @@ def network_table(networks: dict[str, pd.DataFrame]) -> Table | None:
     if not networks:
         return None
     keys = ["property", "axis", "unit"]
-    columns = [
-        table.groupby(keys, sort=False)["value"].mean().rename(image)
-        for image, table in networks.items()
-    ]
+    columns = []
+    for image, table in networks.items():
+        by_property = table.groupby(keys, sort=False)
+        columns.append(by_property["value"].mean().rename(image))
+        if "spread" in table:
+            columns.append(by_property["spread"].mean().rename(f"{image} spread"))
     frame = pd.concat(columns, axis=1, sort=False).reset_index()
     frame["property"] = frame["property"].map(words.property_name)
     titles = {"property": "Property", "axis": "Axis"}
