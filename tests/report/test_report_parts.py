@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 import math
@@ -39,7 +40,7 @@ def decoded(uri: str) -> np.ndarray:
     ("value", "text"),
     [
         (0.123456, "0.123"), (12.3456, "12.3"), (1234567, "1,234,567"), (0.0, "0"),
-        (-2.5, "−2.50"), (1.234e-5, "1.23 × 10⁻⁵"), (float("nan"), "–"), (None, "–"),
+        (-2.5, "−2.50"), (19.0, "19"), (1.234e-5, "1.23 × 10⁻⁵"), (float("nan"), "–"), (None, "–"),
         ("quartz", "quartz"), (True, "yes"),
     ],
 )  # fmt: skip
@@ -270,6 +271,16 @@ def test_overlap_with_the_truth_is_that_of_the_volumes(rock: tuple[Config, Sampl
     both, either = (truth == 1) & (sr == 1), (truth == 1) | (sr == 1)
     assert (quartz.phase, quartz.sr) == ("quartz", pytest.approx(both.sum() / either.sum()))
     assert everything.lr > 0.5
+
+
+def test_realisations_that_hardly_differ_are_a_caution(rock: tuple[Config, Sample]) -> None:
+    with open_run(*rock) as run:
+        box = views.field_of_view(run)
+        first, second = (volume.read() for volume in run.sr)
+        assert judgement.agreement(run, box) == pytest.approx((first == second).mean())
+        same = dataclasses.replace(run, sr=[run.sr[0], run.sr[0]])
+        [caution] = judgement._realisations(same, box)
+    assert caution.startswith("The realisations hardly differ (100.00")
 
 
 # -- beside the page ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from octolith import figures
 from octolith.report.words import descriptor_name, pair
@@ -264,6 +264,9 @@ def size_charts(tables: dict[str, pd.DataFrame], what: str, column: str) -> list
             linestyle=DASHES[image], label=f"{image} ({len(values):,})",
         )  # fmt: skip
     axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel(f"{what.lower()} diameter, µm")
     axis.set_ylabel("number")
     _legend(figure, axis)

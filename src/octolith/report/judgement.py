@@ -23,6 +23,8 @@ UNCERTAIN = 0.1
 SURE = 0.95
 # Faces between LR cells (or blocks) are conspicuous above this ratio of unlike neighbours.
 CONSPICUOUS = 1.25
+# Realisations that agree in a larger share of the voxels are as good as one.
+ALIKE = 0.999
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ def cautions(
         *_imprint(run, box),
         *_closed(run),
         *_training(run),
-        *_realisations(run),
+        *_realisations(run, box),
     ]
 
 
@@ -306,8 +308,15 @@ def _training(run: Run) -> list[str]:
     ]
 
 
-def _realisations(run: Run) -> list[str]:
-    if len(run.sr) > 1:
+def _realisations(run: Run, box: Box) -> list[str]:
+    if len(run.sr) < 2:
+        return ["There is one realisation: nothing says how much of SR's detail is chance. Set "
+                "superresolve.realisations to 2 or more."]  # fmt: skip
+    alike = agreement(run, box)
+    if alike <= ALIKE:
         return []
-    return ["There is one realisation: nothing says how much of SR's detail is chance. Set "
-            "superresolve.realisations to 2 or more."]  # fmt: skip
+    return [
+        f"The realisations hardly differ ({percent(alike, 2)} of the voxels shown agree): the "
+        "generator makes little use of its noise, so that the spread over realisations says "
+        "nothing of the uncertainty of SR."
+    ]

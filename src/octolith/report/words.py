@@ -62,7 +62,8 @@ def pair(phase: str, other: str = "") -> str:
 
 
 def number(value: object, digits: int = 3) -> str:
-    """A number with ``digits`` significant figures; what is no number is a dash.
+    """A number with ``digits`` significant figures; whole numbers are whole, and what is
+    no number is a dash.
 
     >>> number(0.123456), number(1234567), number(float("nan")), number(True), number(0.00001234)
     ('0.123', '1,234,567', '–', 'yes', '1.23 × 10⁻⁵')
@@ -71,16 +72,20 @@ def number(value: object, digits: int = 3) -> str:
         return "yes" if value else "no"
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if not isinstance(value, float):
+    if not isinstance(value, int | float):
         return str(value)
-    if value and not 1e-3 <= abs(value) < 1e7:
+    return _decimal(value, digits).replace("-", "−")
+
+
+def _decimal(value: float, digits: int) -> str:
+    if isinstance(value, int) or (value.is_integer() and abs(value) < 1e7):
+        return f"{int(value):,}"
+    if not 1e-3 <= abs(value) < 1e7:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-        return f"{mantissa} × 10{raised}".replace("-", "−")
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
-    return f"{value:,.{min(decimals, 6)}f}".replace("-", "−")
+        return f"{mantissa} × 10{raised}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(decimals, 6)}f}"
 
 
 def percent(share: float, digits: int = 1) -> str:
