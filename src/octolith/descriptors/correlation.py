@@ -55,8 +55,9 @@ def two_point_correlation(
 
     def common(*codes: int) -> np.ndarray:
         """Pairs of voxels that both lie in the union of phases, along each line."""
-        if not micro.counts[list(codes)].any():
-            return np.zeros_like(pairs)
+        voxels = micro.counts[list(codes)].sum()
+        if voxels in (0, micro.voxels):
+            return pairs * bool(voxels)
         union = np.isin(micro.labels, codes)
         return lines.sums(autocorrelation(union, lags, micro.periodic))
 

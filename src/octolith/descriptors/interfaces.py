@@ -81,7 +81,7 @@ def _crofton(micro: Microstructure) -> np.ndarray:
 
 def _meetings(micro: Microstructure, vector: tuple[int, ...]) -> tuple[int, np.ndarray]:
     """Pairs of voxels ``vector`` apart, and (K, K) those of phases i ≠ j in either order."""
-    counts = pair_counts(micro.labels, vector, len(micro.phases), micro.periodic)
+    counts = pair_counts(micro.codes, vector, len(micro.phases), micro.periodic)
     meetings = counts + counts.T
     np.fill_diagonal(meetings, 0)
     return int(counts.sum()), meetings

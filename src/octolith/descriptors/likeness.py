@@ -95,10 +95,11 @@ def texture_features(plane: np.ndarray, phases: int) -> np.ndarray:
     up to a quarter of the shorter edge, belong to them, the mean of rows and columns. Apart from
     the phases, all it sees are these two-point probabilities.
     """
+    codes = np.minimum(plane, phases)
     octaves = int(np.log2(max(min(plane.shape) / 4, 1))) + 1
     features = []
     for step in (2**octave for octave in range(octaves)):
-        matrices = [pair_counts(plane, vector, phases) for vector in ((0, step), (step, 0))]
+        matrices = [pair_counts(codes, vector, phases) for vector in ((0, step), (step, 0))]
         shares = np.mean([m / max(m.sum(), 1) for m in matrices], axis=0)
         both = shares + shares.T
         np.fill_diagonal(both, shares.diagonal())

@@ -115,6 +115,11 @@ class Microstructure:
         """Whether some voxels are not rock."""
         return bool(self.histogram[OUTSIDE])
 
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """The labels, with K outside the rock: no code is above the number of phases."""
+        return np.minimum(self.labels, len(self.phases)) if self.masked else self.labels
+
     @property
     def inside(self) -> np.ndarray:
         """True in the rock."""

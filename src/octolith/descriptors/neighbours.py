@@ -23,7 +23,7 @@ def pair_counts(
 
     Parameters
     ----------
-    labels : label codes below ``phases``, or others that are not counted.
+    labels : uint8 label codes; ``phases`` itself stands for what is not counted.
     offset : a lattice vector in voxels, one number an axis.
     phases : K.
     periodic : whether the vector may leave the image and come back at the other side.
@@ -32,6 +32,8 @@ def pair_counts(
     -------
     (K, K) counts of ordered pairs [i, j].
     """
+    width = phases + 1
+    code = np.uint8 if width**2 <= 256 else np.uint16
     if periodic:
         here, there = labels, np.roll(labels, [-k for k in offset], range(labels.ndim))
     else:
@@ -40,15 +42,24 @@ def pair_counts(
                    for n, k in pairs]  # fmt: skip
         here = labels[tuple(window[0] for window in windows)]
         there = labels[tuple(window[1] for window in windows)]
-    counts = np.zeros(256 * phases, dtype=np.int64)
+    counts = np.zeros(width**2, dtype=np.int64)
     planes = max(1, CHUNK // max(1, here[:1].size))
     for start in range(0, len(here), planes):
-        first = here[start : start + planes].astype(np.uint16)
-        np.minimum(first, phases, out=first)
-        first *= 256
-        first += there[start : start + planes]
-        counts += np.bincount(first.ravel(), minlength=256 * (phases + 1))[: 256 * phases]
-    return counts.reshape(phases, 256)[:, :phases]
+        joint: np.ndarray = here[start : start + planes].astype(code)
+        joint *= width
+        joint += there[start : start + planes]
+        counts += _histogram(joint.ravel(), width**2)
+    return counts.reshape(width, width)[:phases, :phases]
+
+
+def _histogram(codes: np.ndarray, size: int) -> np.ndarray:
+    """How often each code below ``size`` occurs; two bytes are counted as one number."""
+    if codes.itemsize > 1:
+        return np.bincount(codes, minlength=size)
+    even = codes.size // 2 * 2
+    pairs = np.bincount(codes[:even].view(np.uint16), minlength=256 * size).reshape(size, 256)
+    odd = np.bincount(codes[even:], minlength=size)
+    return np.asarray(pairs.sum(axis=1) + pairs[:, :size].sum(axis=0) + odd)
 
 
 def directions(ndim: int) -> list[tuple[int, ...]]:

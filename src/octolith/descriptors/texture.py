@@ -46,7 +46,7 @@ def glcm(
     """
     grey = _grey(micro, levels)
     difference = np.square(np.subtract.outer(grey, grey))
-    volume = micro.labels.reshape((1,) * (3 - micro.ndim) + micro.labels.shape)
+    volume = micro.codes.reshape((1,) * (3 - micro.ndim) + micro.labels.shape)
     features = []
     for normal, direction in enumerate(("z", "y", "x")[: 3 if micro.ndim == 3 else 1]):
         found = [
