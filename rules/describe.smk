@@ -39,7 +39,12 @@ rule compare:
     input:
         tables=[RUN.descriptor(name) for name in CONFIG.describe.descriptors],
     output:
-        table=RUN.comparison,
+        table=report(
+            RUN.comparison,
+            caption="../workflow/report/comparison.rst",
+            category="Rocks",
+            labels={"rock": "{sample}", "what": "did SR come closer?"},
+        ),
     log:
         RUN.log("describe-compare"),
     benchmark:

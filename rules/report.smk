@@ -18,7 +18,12 @@ rule report:
         segmented=[RUN.figure("segment", image) + ".svg" for image in ("lr", "hr")],
         pyramid=RUN.figure("pyramid", "pyramid") + ".svg",
     output:
-        page=RUN.report,
+        page=report(
+            RUN.report,
+            caption="../workflow/report/page.rst",
+            category="Rocks",
+            labels={"rock": "{sample}", "what": "the page"},
+        ),
     log:
         RUN.log("report"),
     benchmark:
@@ -45,7 +50,12 @@ rule index:
     input:
         pages=[Layout(CONFIG.results, name).report for name in SAMPLES],
     output:
-        page=index(CONFIG.results),
+        page=report(
+            index(CONFIG.results),
+            caption="../workflow/report/index.rst",
+            category="All rocks",
+            labels={"rock": "all", "what": "side by side"},
+        ),
     log:
         f"{CONFIG.results}/logs/index.log",
     benchmark:
