@@ -26,7 +26,7 @@ from octolith.settings.steps import SmoothSettings
 from octolith.volumes import OUTSIDE
 
 # A tile and its temporaries fit a core's own cache, and its rows are long enough to vectorise.
-TILE = (16, 64, 256)
+TILE = (8, 128, 256)
 
 
 def majority(block: np.ndarray, phases: int, size: int) -> np.ndarray:
@@ -110,16 +110,18 @@ def filter_slabs(
     slabs that together are the filtered volume; they lag half a window behind.
     """
     radius = size // 2
-    before = radius
     held = None
     for slab in _thin(slabs):
-        planes = np.pad(slab, [(before, 0), (0, 0), (0, 0)], constant_values=OUTSIDE)
-        before = 0
-        held = planes if held is None else np.concatenate([held, planes])
+        if held is None:
+            held = np.full((radius, *slab.shape[1:]), OUTSIDE, np.uint8)
+        held = np.concatenate([held, slab])
         if len(held) >= size:
             filtered = _filter(held, phases, method, size, changes)
             held = held[len(held) - size + 1 :].copy()
             yield filtered
+            del filtered
+        # Only the planes held back are kept while the next slab is read.
+        del slab
     if held is not None:
         held = np.pad(held, [(0, radius), (0, 0), (0, 0)], constant_values=OUTSIDE)
         yield _filter(held, phases, method, size, changes)
@@ -155,10 +157,11 @@ def smooth(
 
 
 def _thin(slabs: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Cut slabs to the thickness of a tile, so that no pass holds copies of thick ones."""
+    """Cut slabs to the thickness of a tile; a thick one is gone before the next one is read."""
     for slab in slabs:
         for plane in range(0, len(slab), TILE[0]):
-            yield slab[plane : plane + TILE[0]]
+            yield slab[plane : plane + TILE[0]].copy()
+        del slab
 
 
 def _filter(held: np.ndarray, phases: int, method: str, size: int, changes: Changes) -> np.ndarray:

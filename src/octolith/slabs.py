@@ -47,16 +47,25 @@ def read_label_slabs(volume: Volume, description: str) -> Iterator[np.ndarray]:
     phases = phases_of(volume)
     unknown: Counter[int] = Counter()
     for slab in read_slabs(volume, description):
-        strange = slab[(slab >= len(phases)) & (slab != OUTSIDE)]
-        unknown += count_values(strange)
+        unknown += _strange(slab, len(phases))
         if not unknown:
             yield slab
+        # The next slab is read only when this one is gone.
+        del slab
     if unknown:
         known = ", ".join(f"{code} ({name})" for code, name in enumerate(phases.names))
         raise InputError(
             volume.path, f"labels {in_words(unknown)}", f"{known} or {OUTSIDE} (outside)",
             "Segment the volume with a label map.",
         )  # fmt: skip
+
+
+def _strange(slab: np.ndarray, phases: int) -> Counter[int]:
+    """Labels that are neither a phase nor outside, plane by plane, to spare memory."""
+    counts: Counter[int] = Counter()
+    for plane in slab:
+        counts += count_values(plane[(plane >= phases) & (plane != OUTSIDE)])
+    return counts
 
 
 def phases_of(volume: Volume) -> Phases:

@@ -164,7 +164,7 @@ class TestCuts:
 
     def test_tiles_give_what_the_whole_gives(self, rng):
         """More than one tile along every axis."""
-        labels = rng.integers(0, K, (40, 70, 300), np.uint8)
+        labels = rng.integers(0, K, (20, 140, 300), np.uint8)
         filtered, _ = smooth(labels, K, settings_of())
         whole = majority(np.pad(labels, 1, constant_values=OUTSIDE), K, 3)
         np.testing.assert_array_equal(filtered, whole)
