@@ -34,9 +34,13 @@ RUN = Layout(CONFIG.results, "{sample}")
 FINGERPRINTS = Fingerprints(f"{CONFIG.results}/.fingerprints.json")
 
 ENVIRONMENT = f"{workflow.basedir}/envs/octolith.yaml"
-# In every shell command, `step NAME ...` runs a step of the library that lies beside this file.
-SCRIPT = shlex.quote(f"{workflow.basedir}/workflow/scripts/step.py")
-shell.prefix(f'step() {{{{ python {SCRIPT} "$@"; }}}}; ')
+# In every shell command, `step NAME ...` runs a step of the library that lies beside this file,
+# and `ranks RANKS NODES NAME ...` in several processes.
+SCRIPTS = shlex.quote(f"{workflow.basedir}/workflow/scripts")
+shell.prefix(
+    f'step() {{{{ python {SCRIPTS}/step.py "$@"; }}}}; '
+    f'ranks() {{{{ {SCRIPTS}/ranks.sh "$@"; }}}}; '
+)
 
 
 # ---- samples ---------------------------------------------------------------------------------

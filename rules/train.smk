@@ -16,11 +16,12 @@ rule train:
     retries: CONFIG.train.jobs - 1
     conda:
         ENVIRONMENT
-    threads: 4
+    threads: 4 * CONFIG.train.ranks
     resources:
         mem_mb=scaled(6000, lr_voxels=8),
         runtime=240,
         gpu=CONFIG.gpu * CONFIG.train.ranks,
+        nodes=1,
     params:
         values=values(
             stage=stage,
@@ -30,9 +31,11 @@ rule train:
             seed=CONFIG.seed,
         ),
         source=source_digest("octolith.steps.train"),
+        ranks=CONFIG.train.ranks,
     message:
         "{wildcards.sample}: training stage {wildcards.stage} of {CONFIG.stages}"
     shell:
-        "OCTOLITH_MINUTES={resources.runtime} step train {params.values:q} --threads {threads}"
+        "OCTOLITH_MINUTES={resources.runtime} ranks {params.ranks} {resources.nodes}"
+        " train {params.values:q} --threads $(({threads} / {params.ranks}))"
         " --labels {input.labels:q} --pyramid {input.pyramid:q} --previous {input.previous:q}"
         " --out {output.weights:q} 2>&1 | tee -i {log:q}"

@@ -1,4 +1,4 @@
-"""Checkouts of the workflow to run: with a pretend step, which writes digests instead of rocks."""
+"""Checkouts of the workflow to run, with two small samples."""
 
 from __future__ import annotations
 
@@ -13,27 +13,35 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import yaml
+from scipy.ndimage import gaussian_filter
 
 ROOT = Path(__file__).parents[2]
 PRETEND = Path(__file__).with_name("pretend_step.py")
 PARTS = ("Snakefile", "rules", "workflow", "src", "envs", "profiles", "local", "slurm")
+SCALE = 4
 
 
 class Checkout:
-    """A copy of the workflow with two small samples, ``a`` and ``b``."""
+    """A copy of the workflow with the samples ``a``, whose truth is known, and ``b``.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Parameters
+    ----------
+    folder : where it is made.
+    pretend : put ``pretend_step.py``, which writes digests instead of rocks, in place of the
+        script that runs the steps.
+    """
+
+    def __init__(self, folder: Path, pretend: bool = True) -> None:
+        self.folder, self._pretend = folder, pretend
         self.copy_sources()
         rng = np.random.default_rng(1)
         for sample in "ab":
             (folder / "data" / sample).mkdir(parents=True)
-            volume = rng.integers(0, 4, (24, 24, 24), np.uint8)
-            self.image(f"data/{sample}/lr.tif", volume, 4.0)
+            truth = blobs(rng, (24 * SCALE,) * 3)
+            self.image(f"data/{sample}/truth.tif", truth, 1.0)
+            self.image(f"data/{sample}/lr.tif", truth[::SCALE, ::SCALE, ::SCALE], float(SCALE))
             for panel in range(2):
-                self.image(
-                    f"data/{sample}/hr{panel}.tif", rng.integers(0, 4, (64, 64), np.uint8), 1.0
-                )
+                self.image(f"data/{sample}/hr{panel}.tif", blobs(rng, (64, 64)), 1.0)
         self.samples("a", "b")
         self.config = yaml.safe_load((ROOT / "config/test/config.yaml").read_text("utf-8"))
         self.config |= {"samples": "samples.tsv", "results": "results"}
@@ -53,14 +61,13 @@ class Checkout:
         for part in PARTS:
             source, target = ROOT / part, self.folder / part
             if source.is_symlink():
-                target.unlink(missing_ok=True)
                 target.symlink_to(source.readlink())
             elif source.is_dir():
-                shutil.rmtree(target, ignore_errors=True)
-                shutil.copytree(source, target, ignore=ignore, copy_function=shutil.copyfile)
+                shutil.copytree(source, target, ignore=ignore)
             else:
-                shutil.copyfile(source, target)
-        shutil.copyfile(PRETEND, self.folder / "workflow/scripts/step.py")
+                shutil.copy(source, target)
+        if self._pretend:
+            shutil.copy(PRETEND, self.folder / "workflow/scripts/step.py")
 
     def image(self, path: str, pixels: np.ndarray, voxel_um: float) -> None:
         """Write a TIFF with its voxel size."""
@@ -70,9 +77,11 @@ class Checkout:
         )  # fmt: skip
 
     def samples(self, *names: str) -> None:
-        """Write the sample sheet."""
-        rows = ["sample\tlr\tlr_segmentation\thr\thr_segmentation"]
-        rows += [f"{n}\tdata/{n}/lr.tif\tlabels\tdata/{n}/hr*.tif\tlabels" for n in names]
+        """Write the sample sheet; the truth of ``a`` is known."""
+        rows = ["sample\tlr\tlr_segmentation\thr\thr_segmentation\ttruth\ttruth_segmentation"]
+        for name in names:
+            row = f"{name}\tdata/{name}/lr.tif\tlabels\tdata/{name}/hr*.tif\tlabels"
+            rows.append(row + ("\tdata/a/truth.tif\tlabels" if name == "a" else ""))
         self.write("samples.tsv", "\n".join(rows) + "\n")
 
     def configure(self) -> None:
@@ -80,6 +89,7 @@ class Checkout:
         self.write("config.yaml", yaml.safe_dump(self.config, sort_keys=False))
 
     def write(self, path: str, text: str) -> None:
+        """Write a file of the checkout."""
         (self.folder / path).write_text(text, "utf-8")
 
     def edit(self, path: str, old: str, new: str) -> None:
@@ -112,5 +122,12 @@ class Checkout:
         return jobs(plan)
 
 
+def blobs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Labels of four phases in bodies some pixels wide."""
+    field = gaussian_filter(rng.standard_normal(shape), 5, mode="wrap")
+    return np.digitize(field, np.quantile(field, [0.25, 0.6, 0.85])).astype(np.uint8)
+
+
 def jobs(done: subprocess.CompletedProcess[str]) -> set[str]:
+    """The messages of the jobs in what Snakemake said."""
     return set(re.findall(r"^Job \d+: (.*)$", done.stdout + done.stderr, re.MULTILINE))

@@ -54,8 +54,9 @@ def stop_after(minutes: float) -> None:
 
 def main(step: str, values: str, *words: str) -> None:
     """Call the step's function with what the command line says."""
-    print("$", shlex.join(["python", *sys.argv]), file=sys.stderr, flush=True)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    logging.basicConfig(level=logging.INFO if first else logging.WARNING, format="%(message)s")
+    logging.info("$ %s", shlex.join(["python", *sys.argv]))
     module, _, name = step.rpartition(".")
     function = getattr(import_module(f"octolith.steps.{module or step}"), name)
     call = validate_call(function, config=ConfigDict(arbitrary_types_allowed=True))

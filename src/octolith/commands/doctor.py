@@ -1,0 +1,139 @@
+"""`octolith doctor`: does this installation work, and what would mend it?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from octolith.errors import OctolithError
+from octolith.volumes.disk import size_in_words
+
+SLURM_ANSWERS_WITHIN = 10.0  # seconds
+LITTLE_DISK = 20 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; ``good`` is None where it is only worth knowing."""
+
+    what: str
+    found: str
+    good: bool | None
+    mend: str = ""
+
+
+def doctor(
+    results: Annotated[Path, typer.Option(help="Where results will be written.")] = Path("results"),
+) -> None:
+    """Check the installation: libraries, GPU, octree engines, Snakemake, Slurm, disk.
+
+    Ends with status 1 if something has to be mended. Run it where jobs run, too:
+
+    `srun --gpus=1 octolith doctor`
+    """
+    failed = False
+    for check in (_python, _torch, _gpu, _engines, _snakemake, _slurm, lambda: _disk(results)):
+        for finding in check():
+            mark = {True: "ok  ", False: "FAIL", None: "    "}[finding.good]
+            typer.echo(f"{mark} {finding.what:<16} {finding.found}")
+            if finding.good is not True and finding.mend:
+                typer.echo(f"{'':22}{finding.mend}")
+            failed |= finding.good is False
+    raise typer.Exit(int(failed))
+
+
+def _python() -> Iterator[Finding]:
+    yield Finding(
+        "Python", f"{sys.version.split()[0]} at {sys.executable}",
+        sys.version_info >= (3, 11), "Install Python 3.11 or newer.",
+    )  # fmt: skip
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Finding("processor cores", str(cores), None)
+
+
+def _torch() -> Iterator[Finding]:
+    try:
+        import torch  # noqa: PLC0415 (it may be what is broken)
+    except (ImportError, OSError) as error:
+        yield Finding("PyTorch", str(error), False, "pip install -c constraints.txt torch")
+        return
+    yield Finding("PyTorch", torch.__version__, True)
+
+
+def _gpu() -> Iterator[Finding]:
+    import torch  # noqa: PLC0415
+
+    driver = shutil.which("nvidia-smi") is not None
+    if not torch.cuda.is_available():
+        mend = (
+            "There is a driver, but this PyTorch does not use it: "
+            f"its CUDA is {torch.version.cuda or 'missing'}. Install the build for your driver."
+            if driver
+            else "Training at full size needs one; the preset laptop does not. Say gpu: false."
+        )
+        yield Finding("GPU", "none", False if driver else None, mend)
+        return
+    for number in range(torch.cuda.device_count()):
+        gpu = torch.cuda.get_device_properties(number)
+        yield Finding(f"GPU {number}", f"{gpu.name}, {size_in_words(gpu.total_memory)}", True)
+
+
+def _engines() -> Iterator[Finding]:
+    from octolith.octree import minkowski  # noqa: PLC0415
+
+    yield Finding("engine", "native", True)
+    try:
+        minkowski.load()
+    except OctolithError:
+        yield Finding("engine", "no minkowski", None, "It is optional: docs/performance.md.")
+    else:
+        yield Finding("engine", "minkowski", True)
+
+
+def _snakemake() -> Iterator[Finding]:
+    for package in ("snakemake", "snakemake-executor-plugin-slurm"):
+        try:
+            yield Finding(package, version(package), True)
+        except PackageNotFoundError:
+            yield Finding(package, "not installed", False, "pip install 'octolith[workflow]'")
+    if shutil.which("snakemake") is None:
+        yield Finding("PATH", "no snakemake", False, "Activate the environment: jobs inherit PATH.")
+
+
+def _slurm() -> Iterator[Finding]:
+    if shutil.which("sinfo") is None:
+        yield Finding("Slurm", "none", None, "Not needed for --profile local.")
+        return
+    try:
+        answer = subprocess.run(
+            ["sinfo", "-h", "-o", "%P %G"], capture_output=True, text=True, check=True,
+            timeout=SLURM_ANSWERS_WITHIN,
+        ).stdout  # fmt: skip
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        mend = "Is this a login node? Is slurmctld up? Try sinfo."
+        yield Finding("Slurm", "sinfo gets no answer", None, mend)
+        return
+    for line in answer.splitlines():
+        partition, gres = line.split(maxsplit=1)
+        yield Finding("Slurm partition", f"{partition.rstrip('*')}: {gres}", True)
+
+
+def _disk(results: Path) -> Iterator[Finding]:
+    place = next(folder for folder in (results, *results.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    yield Finding(
+        "disk", f"{size_in_words(free)} free at {place.absolute()}", free > LITTLE_DISK or None,
+        "A 4096³ volume takes tens of GB: name a larger disk under `results` in the configuration.",
+    )  # fmt: skip
+    writable = os.access(place, os.W_OK)
+    if not writable:
+        yield Finding("disk", f"{place.absolute()} is not writable", False, "Choose another.")
