@@ -7,6 +7,7 @@ import sys
 import typer
 
 from octolith import __version__
+from octolith.commands.describe import describe
 from octolith.commands.export import export
 from octolith.commands.inspect import inspect
 from octolith.commands.model import model
@@ -31,6 +32,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
         raise typer.Exit
 
 
+app.command()(describe)
 app.command()(inspect)
 app.command()(export)
 app.command()(model)

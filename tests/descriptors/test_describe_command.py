@@ -1,0 +1,107 @@
+"""`octolith describe`: any label image, without the workflow; and the figures of its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from structures import FOUR
+from typer.testing import CliRunner
+
+from octolith import figures
+from octolith.cli import app
+from octolith.descriptors.comparison import read_table
+from octolith.descriptors.figures import draw
+from octolith.errors import InputError
+from octolith.settings.steps import DescribeSettings
+from octolith.steps.describe import describe
+from octolith.volumes import write_images, write_volume
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def binary(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """An eight-bit TIFF of pore 0 and grain 255, 16³."""
+    path = tmp_path / "rock.tif"
+    labels = rng.choice(np.uint8([0, 255]), (16, 16, 16), p=[0.25, 0.75])
+    tifffile.imwrite(path, labels)
+    return path
+
+
+def described(*words: object) -> pd.DataFrame:
+    words = tuple(str(word) for word in words)
+    result = RUN.invoke(app, ["describe", *words], catch_exceptions=False)
+    assert result.exit_code == 0
+    return pd.read_csv(words[words.index("--out") + 1], keep_default_na=False)
+
+
+def test_a_tiff_whose_255_is_grain(binary: Path, tmp_path: Path) -> None:
+    table = described(binary, "--voxel-size", 2, "--phases", "0=pore 255=grain",
+                      "--out", tmp_path / "t.csv")  # fmt: skip
+    fraction = table[table["descriptor"] == "volume_fraction"].set_index("phase")["value"]
+    expected = (tifffile.imread(binary) == 0).mean()
+    assert float(fraction["pore"]) == pytest.approx(expected, abs=1e-6)
+    assert {"two_point_correlation", "cluster_function", "polytope", "P4"} & {*table["descriptor"]}
+    assert set(table["image"]) == {"rock.tif"}
+
+
+def test_outside_is_not_counted(tmp_path: Path) -> None:
+    labels = np.uint8([[[1, 2], [9, 9]], [[1, 1], [9, 9]]])
+    tifffile.imwrite(tmp_path / "core.tif", labels)
+    table = described(tmp_path / "core.tif", "--voxel-size", 1, "--phases", "1=pore 2=grain",
+                      "--outside", 9, "--descriptor", "volume_fraction",
+                      "--out", tmp_path / "t.csv")  # fmt: skip
+    assert table["value"].astype(float).tolist() == [0.75, 0.25]
+
+
+def test_patches_and_2d_images(binary: Path, tmp_path: Path) -> None:
+    options = ("--voxel-size", 2, "--phases", "0=pore 255=grain", "--out", tmp_path / "t.csv",
+               "--descriptor", "volume_fraction")  # fmt: skip
+    table = described(binary, *options, "--patch-um", 16, "--patches", 5)
+    assert set(table["patch"].astype(int)) == set(range(5))
+    planes = described(binary, *options, "--2d")
+    assert set(planes["patch"].astype(int)) == set(range(16))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--phases", "0=pore 255=grain"], "no voxel size"),
+        (["--voxel-size", "2"], "--phases"),
+        (["--voxel-size", "2", "--phases", "0=pore 7=grain"], r"labels \[255\]"),
+        (["--voxel-size", "2", "--phases", "pore"], "LABEL=NAME"),
+        (["--voxel-size", "2", "--phases", "0=pore 255=grain", "--descriptor", "porosity"],
+         "--descriptor"),
+        (["--voxel-size", "2", "--phases", "0=pore 255=grain", "--patch-um", "100"], "at most 32"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(binary: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    out = tmp_path / "t.csv"
+    with pytest.raises(InputError, match=said):
+        RUN.invoke(app, ["describe", str(binary), "--out", str(out), *words],
+                   catch_exceptions=False)  # fmt: skip
+    assert not out.exists()
+
+
+def test_figures_have_a_panel_for_each_phase(tmp_path: Path, rng: np.random.Generator) -> None:
+    labels = rng.integers(0, 4, (16, 16, 16)).astype(np.uint8)
+    write_volume(tmp_path / "lr.h5", labels, (1.0,) * 3, phases=FOUR)
+    write_images(tmp_path / "hr.h5", [labels[0]], 1.0, phases=FOUR, names=["0"])
+    quantities = {"volume_fraction": ("volume_fraction", 4, 0),
+                  "two_point_correlation": ("two_point_correlation", 10, 3),
+                  "local_porosity": ("local_porosity", 4, 3)}  # fmt: skip
+    for name, (quantity, panels, lines) in quantities.items():
+        path = tmp_path / f"{name}.csv"
+        describe(name, lr=tmp_path / "lr.h5", sr=[tmp_path / "lr.h5"], hr=tmp_path / "hr.h5",
+                 out_csv=path, settings=DescribeSettings(patches=3))  # fmt: skip
+        figure = draw(read_table(path), quantity)
+        shown = [axis for axis in figure.axes if axis.get_visible()]
+        assert len(shown) == panels
+        if lines:  # a curve each of LR, SR and HR
+            assert {len(axis.lines) for axis in shown} == {lines}
+        for saved in figures.save(figure, tmp_path / name):
+            assert saved.stat().st_size > 1000
