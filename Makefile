@@ -67,7 +67,7 @@ test: $(VENV)/installed-dev ## The tests, in under 15 minutes on two cores
 	@pytest -m "not slow and not slurm and not gpu"
 
 .PHONY: test-slow
-test-slow: $(VENV)/installed-dev ## The slow tests, and those that need Slurm or a browser
+test-slow: $(VENV)/installed-dev ## The slow tests, and those that need Slurm
 	@pytest -m "slow or slurm"
 
 .PHONY: lint
@@ -76,7 +76,10 @@ lint: $(VENV)/installed-dev ## Style, types, and the workflow's own rules
 	@ruff format --check .
 	@mypy
 	@snakefmt --check --line-length 100 Snakefile rules
-	@snakemake --lint --configfile config/test/config.yaml
+	@test -f results/lint/samples.tsv || octolith phantom results/lint --recipe demo --size 16 --images 4 \
+		--image-size 80
+	@snakemake --lint --configfile config/demo/config.yaml results/lint/segmentation.yaml \
+		--config samples=results/lint/samples.tsv
 
 # ---- benchmarks ------------------------------------------------------------------------------
 
