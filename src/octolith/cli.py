@@ -8,6 +8,7 @@ import typer
 
 from octolith import __version__
 from octolith.commands.describe import describe
+from octolith.commands.doctor import doctor
 from octolith.commands.export import export
 from octolith.commands.inspect import inspect
 from octolith.commands.model import model
@@ -32,6 +33,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
         raise typer.Exit
 
 
+app.command()(doctor)
 app.command()(describe)
 app.command()(inspect)
 app.command()(export)
