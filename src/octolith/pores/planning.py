@@ -37,7 +37,8 @@ class Cost:
 
     def largest_edge(self, memory: float) -> int:
         """Voxels along the edge of the largest cube that ``memory`` bytes can hold."""
-        return math.floor(max(0.0, (memory - self.base_bytes) / self.bytes_per_voxel) ** (1 / 3))
+        voxels = max(0.0, (memory - self.base_bytes) / self.bytes_per_voxel)
+        return math.floor(voxels ** (1 / 3) * (1 + 1e-12))
 
     def require(self, edge: int, voxel_um: float, memory: float | None = None) -> None:
         """Check that a cube of ``edge`` voxels fits in ``memory`` bytes (None: what is free now).

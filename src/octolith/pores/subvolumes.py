@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +17,26 @@ from octolith.volumes import OUTSIDE, Volume, open_volume
 
 SMALLEST = 8  # voxels along an edge: below that there is no pore to speak of
 TRIES = 1000
+ROUNDING = 1 + 1e-9
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which cube of a rock.
+
+    Attributes
+    ----------
+    number : 0 is the middle of the volume; others are drawn.
+    seed : draws them.
+    finest_um, coarsest_um : voxels of the finest and of the coarsest image of this rock: those
+        with the same numbers, the same extent and the same outside have cubes of the same size at
+        the same place. None: the volume's own.
+    """
+
+    number: int = 0
+    seed: int = 0
+    finest_um: float | None = None
+    coarsest_um: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,12 +58,9 @@ class Cube:
 def read_cube(
     path: str | Path,
     settings: NetworkSettings,
-    number: int,
+    place: Place,
     cost: Cost,
-    *,
-    companions: Sequence[str | Path] = (),
-    seed: int = 0,
-    memory_mb: int | None = None,
+    memory_mb: float | None = None,
 ) -> Cube:
     """Read one subvolume, and nothing else, of a label volume.
 
@@ -53,33 +68,40 @@ def read_cube(
     ----------
     path : the label volume.
     settings : size of the cube.
-    number : 0 is the middle of the volume; others are drawn by ``seed``.
+    place : which one.
     cost : of the job that wants it, which is checked before anything is read.
-    companions : the other volumes of this rock, whose cubes are to be of the same size and place;
-        ``path`` itself may be among them.
-    memory_mb : that the job may use; None: what is free now.
+    memory_mb : that the job may use, MiB; None: what is free now.
 
     Raises
     ------
     InputError : no phases, no voxel size or voxels that are no cubes; a cube larger than the
-        smallest volume or than memory; voxels outside the rock.
+        volume or than memory; voxels outside the rock.
     """
-    with ExitStack() as stack:
-        volume = stack.enter_context(open_volume(path))
+    with open_volume(path) as volume:
         phases = phases_of(volume)
-        every = [volume, *(stack.enter_context(open_volume(other)) for other in companions)]
-        edge_um = common_edge_um(every, settings)
-        voxel_um = cubic_voxel_um(volume)
-        edge = round(edge_um / voxel_um)
-        cost.require(edge, voxel_um, None if memory_mb is None else memory_mb * 2**20)
-        corner_um = _corner_um(every, edge_um, number, seed)
-        labels = volume[_window(volume, corner_um, edge)]
-        if (labels == OUTSIDE).any():
-            raise InputError(
-                path, f"voxels outside the rock in a cube of {edge_um:g} µm", "rock alone",
-                "Give a smaller network.subvolume_um.",
-            )  # fmt: skip
+        labels, voxel_um = cube_of(volume, settings, place, cost, memory_mb)
     return Cube(labels, voxel_um, phases)
+
+
+def cube_of(
+    volume: Volume,
+    settings: NetworkSettings,
+    place: Place,
+    cost: Cost,
+    memory_mb: float | None = None,
+) -> tuple[np.ndarray, float]:
+    """The labels of `read_cube`, and their voxel in µm, from an open volume of any labels."""
+    voxel_um = cubic_voxel_um(volume)
+    edge_um = cube_edge_um(volume, settings, place)
+    edge = round(edge_um / voxel_um)
+    cost.require(edge, voxel_um, None if memory_mb is None else memory_mb * 2**20)
+    labels = volume[_window(volume, edge, place)]
+    if volume.phases is not None and (labels == OUTSIDE).any():
+        raise InputError(
+            volume.path, f"voxels outside the rock in a cube of {edge_um:g} µm", "rock alone",
+            "Give a smaller network.subvolume_um.",
+        )  # fmt: skip
+    return labels, voxel_um
 
 
 def cubic_voxel_um(volume: Volume) -> float:
@@ -90,68 +112,54 @@ def cubic_voxel_um(volume: Volume) -> float:
     return float(np.mean(sizes))
 
 
-def common_edge_um(volumes: Sequence[Volume], settings: NetworkSettings) -> float:
-    """The edge of the cubes: a multiple of the coarsest voxel that every volume can hold.
+def cube_edge_um(volume: Volume, settings: NetworkSettings, place: Place) -> float:
+    """The edge of the cube: the multiple of the coarsest voxel nearest below what is wanted.
 
     Raises
     ------
-    InputError : none that is as large as wanted, or as `SMALLEST` voxels.
+    InputError : the volume cannot hold it, or it has less than `SMALLEST` voxels of this volume.
     """
-    voxels = [cubic_voxel_um(volume) for volume in volumes]
-    room = float(_common_extent_um(volumes).min())
-    most = settings.max_voxels ** (1 / 3) * min(voxels)
+    voxel_um = cubic_voxel_um(volume)
+    unit = place.coarsest_um or voxel_um
+    room = min(volume.shape) * voxel_um
+    most = settings.max_voxels ** (1 / 3) * (place.finest_um or voxel_um)
     wanted = min(room, most) if settings.subvolume_um is None else settings.subvolume_um
-    edge_um = math.floor(wanted / max(voxels) * (1 + 1e-9)) * max(voxels)
-    if edge_um > room * (1 + 1e-9):
+    edge_um = math.floor(wanted / unit * ROUNDING) * unit
+    if edge_um > room * ROUNDING:
         raise InputError(
-            "network.subvolume_um", f"{edge_um:g} µm", f"at most {room:g} µm, the shortest edge",
-            "Give a smaller subvolume.",
+            "network.subvolume_um", f"{edge_um:g} µm",
+            f"at most {room:g} µm, the shortest edge of {volume.path}", "Give a smaller one.",
         )  # fmt: skip
-    if edge_um < SMALLEST * min(voxels):
+    if edge_um < SMALLEST * voxel_um / ROUNDING:
         raise InputError(
-            "network", f"a cube of {edge_um:g} µm", f"at least {SMALLEST * min(voxels):g} µm, "
-            f"{SMALLEST} voxels", "Raise max_voxels or subvolume_um.",
+            "network", f"a cube of {edge_um:g} µm",
+            f"at least {SMALLEST} voxels ({SMALLEST * voxel_um:g} µm) of {volume.path}",
+            "Raise max_voxels or subvolume_um.",
         )  # fmt: skip
     return edge_um
 
 
-def _common_extent_um(volumes: Sequence[Volume]) -> np.ndarray:
-    return np.min([np.multiply(v.shape, cubic_voxel_um(v)) for v in volumes], axis=0)
+def _window(volume: Volume, edge: int, place: Place) -> tuple[slice, slice, slice]:
+    """The cube in voxels; its low corner is on the grid of the coarsest voxels.
 
-
-def _corner_um(volumes: Sequence[Volume], edge_um: float, number: int, seed: int) -> np.ndarray:
-    """The low corner of a cube, on the grid of the coarsest voxels.
-
-    Of cubes that are drawn, the first counts whose eight corners are rock in every volume (a core
-    is convex).
+    Of cubes that are drawn, the first counts whose eight corners are rock (a core is convex).
     """
-    unit = max(cubic_voxel_um(volume) for volume in volumes)
-    room = np.floor((_common_extent_um(volumes) - edge_um) / unit * (1 + 1e-9) + 1e-9)
-    if number == 0:
-        return np.floor(room / 2) * unit
-    rng = np.random.default_rng((seed, number))
+    unit = round((place.coarsest_um or cubic_voxel_um(volume)) / cubic_voxel_um(volume))
+    room = np.subtract(volume.shape, edge) // unit
+    if place.number == 0:
+        return _cube_at(room // 2 * unit, edge)
+    rng = np.random.default_rng((place.seed, place.number))
     for _ in range(TRIES):
-        corner = rng.integers(0, room + 1) * unit
-        if all(_corners_are_rock(volume, corner, edge_um) for volume in volumes):
-            return corner
+        window = _cube_at(rng.integers(0, room + 1) * unit, edge)
+        corners = tuple(slice(side.start, side.stop, edge - 1) for side in window)
+        if volume.phases is None or not (volume[corners] == OUTSIDE).any():
+            return window
     raise InputError(
-        volumes[0].path, f"no cube of {edge_um:g} µm inside the rock in {TRIES} draws", "one",
+        volume.path, f"no cube of {edge} voxels inside the rock in {TRIES} draws", "one",
         "Give a smaller network.subvolume_um.",
     )  # fmt: skip
 
 
-def _corners_are_rock(volume: Volume, corner_um: np.ndarray, edge_um: float) -> bool:
-    window = _window(volume, corner_um, round(edge_um / cubic_voxel_um(volume)))
-    return all(
-        volume[z, y, x] != OUTSIDE
-        for z in (window[0].start, window[0].stop - 1)
-        for y in (window[1].start, window[1].stop - 1)
-        for x in (window[2].start, window[2].stop - 1)
-    )
-
-
-def _window(volume: Volume, corner_um: np.ndarray, edge: int) -> tuple[slice, slice, slice]:
-    """The cube in voxels; moved by the little by which roundings would push it out."""
-    starts = np.round(corner_um / cubic_voxel_um(volume)).astype(int)
-    z, y, x = np.minimum(starts, np.subtract(volume.shape, edge))
+def _cube_at(corner: np.ndarray, edge: int) -> tuple[slice, slice, slice]:
+    z, y, x = (int(start) for start in corner)
     return slice(z, z + edge), slice(y, y + edge), slice(x, x + edge)

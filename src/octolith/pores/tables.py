@@ -27,10 +27,8 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read what `write_table` wrote: empty texts stay texts, infinities numbers."""
-    texts = ["property", "axis", "unit", "method", "face"]
-    return pd.read_csv(path, keep_default_na=False, na_values={"spread": ""}).astype(
-        dict.fromkeys(texts, str), errors="ignore"
-    )
+    texts = dict.fromkeys(["property", "axis", "unit", "method", "face"], str)
+    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={"spread": [""]})
 
 
 def write_network(network: PoreNetwork, folder: str | Path) -> None:
