@@ -86,4 +86,5 @@ def test_a_job_that_fails_shows_its_own_line_at_the_end(checkout):
     done = checkout.snakemake("--profile", "local", "--cores", "1")
     assert done.returncode != 0
     assert "octolith: the disk is full" in done.stderr + done.stdout
-    assert (checkout.folder / "results/a/logs").is_dir()
+    # Which sample comes first is the scheduler's choice.
+    assert list(checkout.folder.glob("results/*/logs"))
