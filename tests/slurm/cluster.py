@@ -61,9 +61,9 @@ class Slurm:
         ).stdout
 
     def jobs(self, fields: str, *options: str) -> list[list[str]]:
-        """Rows of squeue, one a job of any state, with these fields."""
+        """Rows of squeue, one a job of any state, oldest first, with these fields."""
         form = ",".join(f"{field}:80" for field in fields.split())
-        table = self.ask("squeue", "-h", "--states=all", "-O", form, *options)
+        table = self.ask("squeue", "-h", "--sort=i", "--states=all", "-O", form, *options)
         return [[line[i : i + 80].strip() for i in range(0, len(line), 80)]
                 for line in table.splitlines()]  # fmt: skip
 
