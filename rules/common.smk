@@ -168,9 +168,10 @@ def network_labels(wildcards):
 
 
 def networks(wildcards):
-    """The pore networks of a sample."""
+    """The pore networks of a sample, and what changed from LR to SR."""
     images = ["lr", "sr", "truth"] if SAMPLES[wildcards.sample].truth else ["lr", "sr"]
-    return [run(wildcards).network(image, "properties.csv") for image in images]
+    tables = [run(wildcards).network(image, "properties.csv") for image in images]
+    return [*tables, run(wildcards).network("change.csv")]
 
 
 # ---- params ----------------------------------------------------------------------------------

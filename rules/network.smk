@@ -1,9 +1,110 @@
-"""The pore network, connectivity and transport of each image."""
+"""The pore network, connectivity and transport of each image.
+
+One job finds the network of a subvolume, one solves for diffusion along each of its axes, one
+makes the tables of an image, and one says what changed from LR to SR.
+"""
+
+from octolith.pores.planning import EXTRACTION, TRANSPORT
+from octolith.pores.subvolumes import Place
+
+SUBVOLUMES = range(CONFIG.network.subvolumes)
+
+
+def place(wildcards):
+    """The subvolume of a job: equal in physical size and place in all images of a sample."""
+    fine = fine_um(wildcards.sample)
+    return Place(int(wildcards.subvolume), CONFIG.seed, fine, fine * CONFIG.scale)
+
+
+def planned(cost):
+    """Memory and minutes of a job, from the largest cube it may be given."""
+
+    def voxels(wildcards):
+        edge_um = CONFIG.network.subvolume_um
+        return (
+            round(edge_um / fine_um(wildcards.sample)) ** 3
+            if edge_um
+            else CONFIG.network.max_voxels
+        )
+
+    return {
+        "mem_mb": lambda wildcards, attempt: ceil(
+            cost.memory(voxels(wildcards)) / 2**20 * 1.2 * attempt
+        ),
+        "runtime": lambda wildcards, attempt: ceil(
+            (10 + cost.seconds(voxels(wildcards)) / 60 * 3) * attempt
+        ),
+    }
+
+
+rule network_subvolume:
+    input:
+        labels=network_labels,
+    output:
+        properties=RUN.network("{image}", "subvolume{subvolume}", "properties.csv"),
+    log:
+        RUN.log("network-{image}-subvolume{subvolume}"),
+    benchmark:
+        RUN.benchmark("network-{image}-subvolume{subvolume}")
+    wildcard_constraints:
+        image="lr|sr|truth",
+        subvolume=r"\d+",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        **planned(EXTRACTION),
+    params:
+        values=values(settings=CONFIG.network.model_copy(update={"transport": {}}), place=place),
+        source=source_digest("octolith.steps.network"),
+    message:
+        "{wildcards.sample}: network of subvolume {wildcards.subvolume} of the"
+        " {wildcards.image} volume"
+    shell:
+        "step network {params.values:q} --labels {input.labels:q}"
+        " --out_csv {output.properties:q} --memory_mb {resources.mem_mb} &> {log:q}"
+
+
+rule network_transport:
+    input:
+        labels=network_labels,
+    output:
+        table=RUN.network("{image}", "subvolume{subvolume}", "transport-{axis}.csv"),
+    log:
+        RUN.log("transport-{image}-subvolume{subvolume}-{axis}"),
+    benchmark:
+        RUN.benchmark("transport-{image}-subvolume{subvolume}-{axis}")
+    wildcard_constraints:
+        image="lr|sr|truth",
+        subvolume=r"\d+",
+        axis="[xyz]",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        **planned(TRANSPORT),
+    params:
+        values=values(settings=CONFIG.network, place=place, axis=lambda wildcards: wildcards.axis),
+        source=source_digest("octolith.steps.network"),
+    message:
+        "{wildcards.sample}: diffusion along {wildcards.axis} in subvolume {wildcards.subvolume}"
+        " of the {wildcards.image} volume"
+    shell:
+        "step network.transport {params.values:q} --labels {input.labels:q}"
+        " --out_csv {output.table:q} --memory_mb {resources.mem_mb} &> {log:q}"
 
 
 rule network:
     input:
-        labels=network_labels,
+        properties=[
+            RUN.network("{image}", f"subvolume{number}", "properties.csv") for number in SUBVOLUMES
+        ],
+        transports=[
+            RUN.network("{image}", f"subvolume{number}", f"transport-{axis}.csv")
+            for number in SUBVOLUMES
+            for axis in "zyx"
+            if CONFIG.network.transport
+        ],
     output:
         properties=RUN.network("{image}", "properties.csv"),
     log:
@@ -14,21 +115,41 @@ rule network:
         image="lr|sr|truth",
     conda:
         ENVIRONMENT
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=scaled(8000),
-        runtime=scaled(120),
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
     params:
-        values=values(
-            edge_um=lambda wildcards: (
-                CONFIG.network.subvolume_um
-                or CONFIG.network.max_voxels ** (1 / 3) * fine_um(wildcards.sample)
-            ),
-            phases=CONFIG.rock,
-        ),
+        values=values(),
         source=source_digest("octolith.steps.network"),
     message:
         "{wildcards.sample}: pore network of the {wildcards.image} volume"
     shell:
-        "step network {params.values:q} --labels {input.labels:q}"
-        " --out_csv {output.properties:q} &> {log:q}"
+        "step network.gather {params.values:q} --properties {input.properties:q}"
+        " --transports {input.transports:q} --out_csv {output.properties:q} &> {log:q}"
+
+
+rule network_change:
+    input:
+        before=RUN.network("lr", "properties.csv"),
+        after=RUN.network("sr", "properties.csv"),
+    output:
+        table=RUN.network("change.csv"),
+    log:
+        RUN.log("network-change"),
+    benchmark:
+        RUN.benchmark("network-change")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
+    params:
+        values=values(),
+        source=source_digest("octolith.steps.network"),
+    message:
+        "{wildcards.sample}: what changed in the pore network"
+    shell:
+        "step network.compare {params.values:q} --before {input.before:q} --after {input.after:q}"
+        " --out_csv {output.table:q} &> {log:q}"

@@ -12,6 +12,7 @@ from octolith.commands.doctor import doctor
 from octolith.commands.export import export
 from octolith.commands.inspect import inspect
 from octolith.commands.model import model
+from octolith.commands.network import network
 from octolith.commands.phantom import phantom
 from octolith.commands.schema import schema
 from octolith.commands.suggest import suggest
@@ -38,6 +39,7 @@ app.command()(describe)
 app.command()(inspect)
 app.command()(export)
 app.command()(model)
+app.command()(network)
 app.command()(phantom)
 app.command()(schema)
 app.command()(suggest)

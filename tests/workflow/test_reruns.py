@@ -13,6 +13,14 @@ import numpy as np
 import pytest
 from checkout import PARTS
 
+NETWORK = {
+    image: {
+        f"network of subvolume 0 of the {image} volume",
+        *(f"diffusion along {axis} in subvolume 0 of the {image} volume" for axis in "xyz"),
+        f"pore network of the {image} volume",
+    }
+    for image in ("lr", "sr")
+}
 AFTER_TRAINING = {
     "realisation 0, block group 0",
     "realisation 0, block group 1",
@@ -22,7 +30,8 @@ AFTER_TRAINING = {
     "measuring interfacial_area",
     "measuring two_point_correlation",
     "comparing LR and SR with HR",
-    "pore network of the sr volume",
+    *NETWORK["sr"],
+    "what changed in the pore network",
     "realisation 0 as .tif",
     "the report",
 }
@@ -160,7 +169,7 @@ HR = {
 EVERYTHING = HR | {
     "reading the lr volume",
     "phases of the lr volume",
-    "pore network of the lr volume",
+    *NETWORK["lr"],
 }
 AFTER_SMOOTHING = {job for job in AFTER_TRAINING if not job.startswith(("realisation 0, b", "st"))}
 REALISATION_1 = {

@@ -3,7 +3,7 @@
 A conduit runs from a pore's centre through the throat to the other pore's centre. Each half is a
 cone from the pore's inscribed radius (not less than the throat's) to the radius of the throat's
 area, and flows as an ellipse with the throat's second moments would. So a straight tube comes out
-exactly and a slit within a few per cent; docs/network.md holds rocks against a direct solution.
+exactly and a slit within a few per cent; tests/pores holds packings against a direct solution.
 """
 
 from __future__ import annotations

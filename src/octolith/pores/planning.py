@@ -18,7 +18,8 @@ class Cost:
     Attributes
     ----------
     what : the job, in words.
-    bytes_per_voxel, seconds_per_voxel : the worst of what benchmarks/network_cost.py measured.
+    bytes_per_voxel, seconds_per_voxel : with a margin over what benchmarks/network_cost.py finds
+        for cubes of up to 128 voxels; larger ones are extrapolated.
     base_bytes : of the libraries alone.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from itertools import pairwise
+from math import inf
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator
@@ -164,12 +165,36 @@ class DescribeSettings(Settings):
 
 
 class NetworkSettings(Settings):
-    """Pore network extraction on LR and SR subvolumes of equal physical size."""
+    """Pore network and transport of LR and SR subvolumes of equal physical size."""
 
     subvolume_um: float | None = Field(
-        None, gt=0, description="Edge of the cube in the middle; None: as much as max_voxels allow."
+        None, gt=0, description="Edge of the cubes; None: as much as max_voxels allow."
     )
-    max_voxels: int = Field(160**3, ge=8**3, description="Of the cube in the SR volume.")
+    max_voxels: int = Field(
+        160**3, ge=8**3, description="Of a cube in the finest volume, where subvolume_um is None."
+    )
+    subvolumes: int = Field(
+        1,
+        ge=1,
+        description="Cubes a volume: the first in its middle, the others drawn by the seed.",
+    )
+    blocks: int = Field(
+        1, ge=1, le=16, description="Cut each axis in so many overlapping blocks, whose pores are "
+        "found in parallel; pores at the cuts differ a little."
+    )  # fmt: skip
+    transport: dict[str, dict[str, float]] = Field(
+        {"pore": {"pore": 1.0}},
+        description="Media for diffusion: a name, and the conductivity of each phase that conducts "
+        "(two phases make a triple-phase problem: {pore: 1, clay: 0.1}). {} skips it.",
+    )
+
+    @field_validator("transport")
+    @classmethod
+    def _conduct(cls, media: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for name, conductivity in media.items():
+            if not conductivity or not all(0 < value < inf for value in conductivity.values()):
+                raise InputError(name, conductivity, "phases with conductivities above 0")
+        return media
 
 
 ExportFormat = Literal["ome-zarr", "tiff", "raw", "vti"]

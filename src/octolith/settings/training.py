@@ -110,7 +110,7 @@ class TrainSettings(Settings):
     stages: dict[int, dict[str, Any]] = Field({}, description="Changes for single stages.")
     ranks: int = Field(1, ge=1, description="Processes (GPUs) that share a stage.")
     jobs: int = Field(
-        8, ge=1, description="Jobs that a stage may take: each goes on where the one before was "
+        4, ge=1, description="Jobs that a stage may take: each goes on where the one before was "
         "stopped by a time limit or died."
     )  # fmt: skip
 

@@ -1,88 +1,137 @@
-"""The pore network of one image: labels -> properties, pores and throats."""
+"""The step `network`: subvolumes of a label volume to pore networks, transport and tables.
+
+One job a subvolume finds the network; one job a subvolume and axis solves for diffusion; `gather`
+makes one set of tables of an image, and `compare` says what changed between two.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from octolith import figures
 from octolith.errors import InputError
-from octolith.files import atomic
-from octolith.phases import Phases
-from octolith.pores.connectivity import AXES, Clusters
+from octolith.pores.connectivity import AXES
 from octolith.pores.extraction import extract_network
-from octolith.pores.flow import permeability_md, relative_conductivity
-from octolith.pores.network import PoreNetwork
-from octolith.volumes import Volume, open_volume
+from octolith.pores.figures import draw_network, draw_sizes
+from octolith.pores.planning import EXTRACTION, TRANSPORT
+from octolith.pores.properties import (
+    change,
+    network_properties,
+    summarise,
+    transport_properties,
+)
+from octolith.pores.subvolumes import Place, read_cube
+from octolith.pores.tables import read_table, write_network, write_table
+from octolith.settings.steps import NetworkSettings
 
 log = logging.getLogger(__name__)
 
-Property = tuple[str, str, float, str]
+PARTS = ("pores", "throats")
+MIDDLE = Place()
 
 
-def network(labels: str | Path, out_csv: str | Path, *, edge_um: float, phases: Phases) -> None:
-    """Extract the pore network of the middle of a volume.
+def network(
+    labels: str | Path,
+    out_csv: str | Path,
+    *,
+    settings: NetworkSettings,
+    place: Place = MIDDLE,
+    memory_mb: float | None = None,
+) -> None:
+    """Extract the pore network of one subvolume.
 
-    Writes ``out_csv`` (property, axis, value, unit), and ``pores.csv`` and ``throats.csv`` beside
-    it. A rock without a way through is a result: it conducts nothing.
+    Writes ``out_csv``, the properties (property, axis, value, unit, method), and beside it the
+    network in every format of `octolith.pores.tables.write_network` and a figure of it. A rock
+    without a way through, or without a pore, is a result: it conducts nothing.
 
     Parameters
     ----------
     labels : phases (HDF5).
-    edge_um : of the cube in the middle that is looked at, µm; less where the volume is smaller.
+    settings : the branch ``network`` of the configuration.
+    place : which subvolume.
+    memory_mb : that this job may use, MiB; None: what is free now.
 
     Raises
     ------
-    InputError : no voxel size, or voxels that are no cubes.
+    InputError : what `octolith.pores.subvolumes.read_cube` raises.
     """
-    with open_volume(labels) as volume:
-        voxel_um = _cubic_voxel(volume)
-        middle = tuple(_middle(n, round(edge_um / voxel_um)) for n in volume.shape)
-        pore = volume[middle] == phases.pore_code
-    found = extract_network(pore, voxel_um)
+    cube = read_cube(labels, settings, place, EXTRACTION, memory_mb)
+    pore = cube.labels == cube.phases.pore_code
+    found = extract_network(pore, cube.voxel_um, settings.blocks)
     log.info("%d pores, %d throats in %s voxels", len(found.pores), len(found.inner), pore.shape)
-    rows = list(_properties(pore, found, voxel_um))
-    table = pd.DataFrame(rows, columns=["property", "axis", "value", "unit"])
+    folder = Path(out_csv).parent
+    write_network(found, folder)
+    figures.save(draw_network(found, pore, cube.voxel_um), folder / "network", ["png"])
+    write_table(network_properties(found, pore, cube.voxel_um), out_csv)
+
+
+def transport(
+    labels: str | Path,
+    out_csv: str | Path,
+    *,
+    axis: str,
+    settings: NetworkSettings,
+    place: Place = MIDDLE,
+    memory_mb: float | None = None,
+) -> None:
+    """Solve for diffusion through one subvolume along one axis, in every medium of the settings.
+
+    Writes ``out_csv`` (property, axis, value, unit, method). The parameters are those of
+    `network`, and ``axis``, one of x, y, z.
+
+    Raises
+    ------
+    InputError : also, an axis or a phase that does not exist.
+    OctolithError : the solver has not converged.
+    """
+    if axis not in tuple(AXES):
+        raise InputError("axis", repr(axis), f"one of {list(AXES)}")
+    cube = read_cube(labels, settings, place, TRANSPORT, memory_mb)
+    found = transport_properties(cube.labels, cube.phases, settings.transport, AXES.index(axis))
+    write_table(found, out_csv)
+
+
+def gather(
+    properties: Sequence[str | Path], transports: Sequence[str | Path], out_csv: str | Path
+) -> None:
+    """Make one set of tables of an image from those of its subvolumes.
+
+    Writes ``out_csv``: the mean of each property, its ``spread`` over the subvolumes and their
+    number; and ``pores.csv`` and ``throats.csv`` beside it, with a column ``subvolume``.
+
+    Parameters
+    ----------
+    properties : of `network`, one a subvolume in order, each in its own folder.
+    transports : of `transport`, any number.
+    """
     out_csv = Path(out_csv)
-    for name, frame in (("pores", found.pores), ("throats", found.throats)):
-        with atomic(out_csv.with_name(f"{name}.csv")) as temporary:
-            frame.to_csv(temporary, index=False)
-    with atomic(out_csv) as temporary:
-        table.to_csv(temporary, index=False)
+    folders = [Path(path).parent for path in properties]
+    for part in PARTS:
+        tables = [
+            read_table(folder / f"{part}.csv").assign(subvolume=number)
+            for number, folder in enumerate(folders)
+        ]
+        write_table(pd.concat(tables, ignore_index=True), out_csv.with_name(f"{part}.csv"))
+    write_table(summarise([read_table(path) for path in (*properties, *transports)]), out_csv)
 
 
-def _properties(pore: np.ndarray, found: PoreNetwork, voxel_um: float) -> Iterator[Property]:
-    clusters = Clusters.of(pore)
-    yield "edge", "", pore.shape[0] * voxel_um, "µm"
-    yield "porosity", "", float(pore.mean()), "1"
-    yield "isolated_porosity", "", clusters.isolated_fraction(), "1"
-    yield "pores", "", float(len(found.pores)), "1"
-    yield "throats", "", float(len(found.inner)), "1"
-    if len(found.pores):
-        yield "pore_diameter_median", "", float(found.pores["diameter_um"].median()), "µm"
-        yield "coordination_mean", "", float(found.pores["coordination"].mean()), "1"
-    if len(found.inner):
-        yield "throat_diameter_median", "", float(found.inner["diameter_um"].median()), "µm"
-    for number, axis in enumerate(AXES):
-        yield "percolates", axis, float(clusters.percolates(number)), "1"
-        yield "connected_porosity", axis, clusters.connected_fraction(number), "1"
-        yield "permeability", axis, permeability_md(found, number), "mD"
-        yield "relative_conductivity", axis, relative_conductivity(found, number), "1"
+def compare(before: str | Path, after: str | Path, out_csv: str | Path) -> None:
+    """Say how each property moves from the LR to the SR image, and draw both size distributions.
 
-
-def _cubic_voxel(volume: Volume) -> float:
-    sizes = volume.voxel_size_um
-    if sizes is None:
-        raise InputError(volume.path, "no voxel size", "one", "Give lr_voxel_um.")
-    if max(sizes) > 1.01 * min(sizes):
-        raise InputError(volume.path, f"voxels of {sizes} µm", "cubes", "Resample the volume.")
-    return float(sizes[0])
-
-
-def _middle(length: int, edge: int) -> slice:
-    edge = max(2, min(length, edge))
-    start = (length - edge) // 2
-    return slice(start, start + edge)
+    Parameters
+    ----------
+    before, after : the properties that `gather` wrote of the LR and of the SR image.
+    out_csv : the table to be; ``pore_sizes`` and ``throat_sizes`` (SVG and PNG) come beside it.
+    """
+    files = {"LR": Path(before), "SR": Path(after)}
+    out_csv = Path(out_csv)
+    for part in PARTS:
+        tables = {image: read_table(file.with_name(f"{part}.csv")) for image, file in files.items()}
+        what = part.removesuffix("s")
+        figures.save(draw_sizes(tables, what), out_csv.with_name(f"{what}_sizes"))
+    tables = {image: read_table(file) for image, file in files.items()}
+    write_table(change(tables, "LR", "SR"), out_csv)
