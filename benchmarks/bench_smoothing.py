@@ -18,7 +18,6 @@ import math
 import multiprocessing
 import os
 import platform
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -108,7 +107,9 @@ def _stream(source: Path, out: Path) -> tuple[float, int]:
     start = time.process_time()
     smooth(source, out, SmoothSettings(passes=PASSES))
     taken = time.process_time() - start
-    return taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not ru_maxrss, which a process inherits from the one that started it.
+    status = Path("/proc/self/status").read_text("utf-8")
+    return taken, int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def as_markdown(found: dict[str, Any]) -> str:
