@@ -27,6 +27,8 @@ from typing import Any
 
 import torch
 
+from octree import performance
+
 RESULTS = Path(__file__).parent / "results" / "octree.json"
 EDGES = {"20k": 64, "165k": 128}
 CHANNELS = (32, 64, 128, 256)
@@ -56,6 +58,8 @@ def main() -> None:
     options.out.parent.mkdir(exist_ok=True)
     options.out.write_text(json.dumps(rows, indent=1) + "\n")
     print(f"{len(rows)} rows in {options.out}")
+    if options.out == RESULTS:
+        print(f"Tables in {performance.write()}")
 
 
 def compare(options: argparse.Namespace, device: str) -> list[dict[str, Any]]:
@@ -80,6 +84,7 @@ def compare(options: argparse.Namespace, device: str) -> list[dict[str, Any]]:
                             "case": case, "rock": rock, "nodes": 8 * len(parents),
                             "active": 8 * len(parents) / EDGES[case] ** 3,
                             "channels": channels, "pass": kind, "dtype": dtype,
+                            "load": os.getloadavg()[0],
                             "device": describe(device, options.threads),
                         }  # fmt: skip
                         rows += [
@@ -151,6 +156,7 @@ class Runner:
             "seconds": median(full),
             "seconds_best": min(full),
             "conv_seconds": median(r["conv_seconds"] for r in self.rounds),
+            "tables_seconds": median(r["tables_seconds"] for r in self.rounds),
             "rounds": len(full),
             "peak_bytes": peak,
             "digest": self.digest,
@@ -216,24 +222,26 @@ class Worker:
             if line.strip() == "end":
                 print(json.dumps({"peak_bytes": self.peak.bytes()}), flush=True)
                 return
-            print(
-                json.dumps({"seconds": self.time(True), "conv_seconds": self.time(False)}),
-                flush=True,
-            )
+            seconds, tables = self.time(anew=True)
+            again, _ = self.time(anew=False)
+            answer = {"seconds": seconds, "tables_seconds": tables, "conv_seconds": again}
+            print(json.dumps(answer), flush=True)
 
-    def time(self, tables: bool) -> float:
-        """Seconds of one pass."""
+    def time(self, anew: bool) -> tuple[float, float]:
+        """Seconds of one pass, and of the tables within (some engines make theirs later)."""
         self.x.grad = self.engine.weight.grad = None
         self._wait()
         began = time.perf_counter()
-        if tables:
+        if anew:
             self.engine.tables()
+            self._wait()
+        tables = time.perf_counter() - began
         with torch.set_grad_enabled(self.backward):
             out = self.engine(self.x)
         if self.backward:
             out.backward(self.upstream)
         self._wait()
-        return time.perf_counter() - began
+        return time.perf_counter() - began, tables
 
     def _wait(self) -> None:
         if self.device == "cuda":
