@@ -38,7 +38,8 @@ Nodes come in families of eight. The neighbours of a family's parent, looked up 
 serve all convolutions of a stage; each family's 4×4×4 window is a tile of Winograd's F(2, 3), which
 takes 64 products where the direct form takes 216. Tiles exist for a few megabytes of families at a
 time. The backward pass makes the windows again, of the gradient alone, and serves both gradients
-from them, so nothing but the features themselves is kept.
+from them, so nothing but the features themselves is kept. On a CPU every core works through
+families of its own and meets the others once a convolution, not once an operation.
 """
 
 

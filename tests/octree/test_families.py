@@ -77,6 +77,24 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         assert torch.allclose(a, b, atol=1e-11)
 
 
+def test_cores_that_share_the_families_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "MIN_FAMILIES", 7)
+    parents = mixed_parents(3, (4, 4, 4), 2)
+    x, weight = random(1, 8 * len(parents), 5), random(2, 4, 5, 3, 3, 3)
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            out = families(parents).conv3(x, weight, None)
+            results.append([out, *torch.autograd.grad(out.square().sum(), (x, weight))])
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for a, b in zip(*results, strict=True):
+        assert torch.allclose(a, b, atol=1e-11)
+
+
 @pytest.mark.parametrize("trained", [("x",), ("weight",), ("bias",), ("x", "bias")])
 def test_only_the_gradients_that_are_wanted(trained: tuple[str, ...]) -> None:
     parents = mixed_parents(0, (3, 3, 3), 1)

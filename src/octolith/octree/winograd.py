@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from octolith.octree.cores import cores, on_cores
 from octolith.octree.level import CHILDREN
 
 # The tiles of a chunk stay in the last-level cache; few families would starve the products.
@@ -93,14 +94,18 @@ def _convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, near: Tensor) -> T
     _, c_in, c_out = kernel.shape
     chunks = _Chunks(near, max(c_in, c_out))
     features = _padded(x, kernel.dtype)
-    windows = _Windows(chunks.size, c_in, features)
-    products = _Products(chunks.size, c_out, features)
     out = x.new_empty(chunks.nodes, c_out)
-    for nodes, rows in chunks:
-        torch.bmm(windows.load(features, rows), kernel, out=products.matrices)
-        if bias is not None:
-            products.cube[1, 1, 1] += bias  # whose share is 1 in all eight cells
-        products.store(out[nodes])
+
+    def work(share: int) -> None:
+        windows = _Windows(chunks.size, c_in, features)
+        products = _Products(chunks.size, c_out, features)
+        for nodes, rows in chunks.share(share):
+            torch.bmm(windows.load(features, rows), kernel, out=products.matrices)
+            if bias is not None:
+                products.cube[1, 1, 1] += bias  # whose share is 1 in all eight cells
+            products.store(out[nodes])
+
+    on_cores(work, chunks.shares)
     return out[: len(x)]
 
 
@@ -111,23 +116,30 @@ def _adjoint(
     _, c_out, c_in = kernel.shape
     chunks = _Chunks(near, max(c_in, c_out))
     gradients = _padded(grad, kernel.dtype)
-    windows = _Windows(chunks.size, c_out, gradients)
-    grad_x = grad_kernel = None
-    if wanted_x:
-        products = _Products(chunks.size, c_in, gradients)
-        grad_x = x.new_empty(chunks.nodes, c_in)
-    if wanted_kernel:
-        features = _padded(x, kernel.dtype)
-        spread = _Spread(chunks.size, c_in, gradients)
-        grad_kernel = torch.zeros_like(kernel)
-    for nodes, rows in chunks:
-        window = windows.load(gradients, rows)
+    features = _padded(x, kernel.dtype) if wanted_kernel else None
+    grad_x = x.new_empty(chunks.nodes, c_in) if wanted_x else None
+
+    def work(share: int) -> Tensor | None:
+        windows = _Windows(chunks.size, c_out, gradients)
         if grad_x is not None:
-            torch.bmm(window, kernel, out=products.matrices)
-            products.store(grad_x[nodes])
-        if grad_kernel is not None:
-            grad_kernel.baddbmm_(window.transpose(1, 2), spread.load(features, rows))
-    return None if grad_x is None else grad_x[: len(x)], grad_kernel
+            products = _Products(chunks.size, c_in, gradients)
+        if features is not None:
+            spread = _Spread(chunks.size, c_in, gradients)
+            grad_kernel = torch.zeros_like(kernel)
+        for nodes, rows in chunks.share(share):
+            window = windows.load(gradients, rows)
+            if grad_x is not None:
+                torch.bmm(window, kernel, out=products.matrices)
+                products.store(grad_x[nodes])
+            if features is not None:
+                grad_kernel.baddbmm_(window.transpose(1, 2), spread.load(features, rows))
+        return None if features is None else grad_kernel
+
+    first, *others = on_cores(work, chunks.shares)
+    for other in others:
+        if first is not None and other is not None:
+            first += other
+    return None if grad_x is None else grad_x[: len(x)], first
 
 
 def _to_tiles(weight: Tensor) -> Tensor:
@@ -153,20 +165,22 @@ def _padded(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class _Chunks:
-    """Equal chunks of families, the last one filled up with absent ones."""
+    """Equal chunks of families, as many for every core; absent families fill up the last ones."""
 
     def __init__(self, near: Tensor, channels: int) -> None:
         families = near.shape[1]
         most = max(MIN_FAMILIES, CHUNK_BYTES // (64 * 4 * channels))
-        self.count = -(-families // most)
-        self.size = -(-families // max(1, self.count))
-        self.nodes = CHILDREN * self.count * self.size
-        self._near = functional.pad(near, (0, self.count * self.size - families), value=families)
+        self.shares = max(1, min(cores(near.device), families // MIN_FAMILIES))
+        self._each = -(-families // (most * self.shares))
+        count = self.shares * self._each
+        self.size = -(-families // max(1, count))
+        self.nodes = CHILDREN * count * self.size
+        self._near = functional.pad(near, (0, count * self.size - families), value=families)
 
-    def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
-        """The nodes of each chunk, and the (64, size) rows of its windows."""
+    def share(self, number: int) -> Iterator[tuple[slice, Tensor]]:
+        """The nodes of each chunk of one core, and the (64, size) rows of its windows."""
         parent, child = PARENT.to(self._near.device), CHILD.to(self._near.device)
-        for i in range(self.count):
+        for i in range(number * self._each, (number + 1) * self._each):
             families = slice(i * self.size, (i + 1) * self.size)
             nodes = slice(CHILDREN * families.start, CHILDREN * families.stop)
             yield nodes, self._near[:, families][parent] * CHILDREN + child
