@@ -245,6 +245,19 @@ def tiny_stage(rock: Path, stage: int = 1, **changes: object) -> Stage:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("hard", [True, False])
+def test_the_critic_sees_decided_classes_with_gradients_or_probabilities(
+    rock: Path, hard: bool
+) -> None:
+    run = tiny_stage(rock, hard=hard)
+    growth = run.grow(run.cubes.draw(1, 0, run.random))
+    (planes, *_) = run.draw(growth, [torch.tensor([[0, 4]])] * 3)
+    assert bool(((planes == 0) | (planes == 1)).all()) == hard
+    assert torch.equal(planes.argmax(1), growth.octree.reconstruct()[:, 4].long())
+    (slope,) = torch.autograd.grad(planes[:, 0].sum(), growth.logits)
+    assert float(slope.abs().max()) > 0
+
+
 def test_not_a_number_goes_back_once_and_then_says_what_to_turn(rock: Path) -> None:
     run = tiny_stage(rock, learning_rate=1e-3)
     step, taken = run.step, [0]

@@ -150,8 +150,8 @@ class Stage:
 
     def draw(self, growth: Growth, where: list[Tensor]) -> list[Tensor]:
         """Planes along each axis: three of (p, K+1, face, face)."""
-        soft = growth.probabilities
-        return [render(growth.octree, soft, axis, where[axis].to(self.device)) for axis in range(3)]
+        seen = growth.decisions if self.settings.hard else growth.probabilities
+        return [render(growth.octree, seen, axis, where[axis].to(self.device)) for axis in range(3)]
 
     def score(self, planes: Tensor) -> Tensor:
         """The critic's, with the present fade."""
