@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from octolith.blocks import halo
 from octolith.networks import Critic, Generator, parameter_count
-from octolith.networks.generator import halo
 from octolith.settings.training import TrainSettings, presets
 
 

@@ -1,6 +1,6 @@
 """Super-resolution of volumes of any size, block by block, without seams."""
 
-from octolith.inference.blocks import Cut, cut, groups
+from octolith.blocks import Cut, cut, groups
 from octolith.inference.grow import check_labels, grow
 from octolith.inference.storage import Blocks, write_blocks
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from octolith.blocks import Cut
 from octolith.errors import InputError
-from octolith.inference.blocks import Cut
 from octolith.networks import Block, Generator, Growth, halo
 from octolith.phases import OUTSIDE, Phases
 from octolith.volumes import Volume

@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 import torch
 
+from octolith.blocks import Cut
 from octolith.errors import InputError
-from octolith.inference.blocks import Cut
 from octolith.octree import Octree, from_classes
 from octolith.phases import Phases
 from octolith.volumes import new_hdf5

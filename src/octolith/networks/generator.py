@@ -10,15 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from octolith import octree
+from octolith.blocks import Box, needed, triple
 from octolith.networks.context import interpolate
 from octolith.networks.noise import coordinate_noise
 from octolith.octree import Families, Level, Octree
 from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
-
-Box = tuple[tuple[int, int, int], tuple[int, int, int]]
-# Two 3×3×3 convolutions a stage; before the first stage's classifier, the first kernel and two.
-STAGE_RADIUS = 2
 
 
 @dataclass(frozen=True)
@@ -71,31 +68,6 @@ class Growth:
         soft = self.probabilities
         decided = functional.one_hot(self.octree.classes[-1].long(), soft.shape[1])
         return decided + (soft - soft.detach())
-
-
-def needed(core: Box, depth: int) -> list[Box]:
-    """The cells of each depth whose features the core at ``depth`` depends on.
-
-    A node outside the box of its depth is dropped before it is subdivided: no core voxel sees it.
-    """
-    low, high = ([c << depth for c in corner] for corner in core)
-    boxes = [(low, high)]
-    for _ in range(depth):
-        low = [(c - STAGE_RADIUS) >> 1 for c in low]
-        high = [-((-c - STAGE_RADIUS) >> 1) for c in high]
-        boxes.insert(0, (low, high))
-    return [(_triple(a), _triple(b)) for a, b in boxes]
-
-
-def halo(settings: GeneratorSettings, depth: int) -> int:
-    """LR voxels around a core that its growth to ``depth`` depends on."""
-    (low, _, _), _ = needed(((0, 0, 0), (1, 1, 1)), depth)[0]
-    return -low + settings.first_kernel // 2 + 2
-
-
-def _triple(values: list[int]) -> tuple[int, int, int]:
-    z, y, x = values
-    return z, y, x
 
 
 def inside(level: Level, box: Box) -> Tensor:
@@ -331,13 +303,13 @@ def _core(grown: Octree, logits: Tensor, core: Box) -> Growth:
     levels, classes = [], []
     for level, known in zip(grown.levels, grown.classes, strict=True):
         box = (
-            _triple([c << level.depth for c in low]),
-            _triple([c << level.depth for c in high]),
+            triple([c << level.depth for c in low]),
+            triple([c << level.depth for c in high]),
         )
         cut, rows = level.crop(box[0], inside(level, box))
         levels.append(cut)
         classes.append(known[rows])
-    shape = _triple([b - a for a, b in zip(low, high, strict=True)])
+    shape = triple([b - a for a, b in zip(low, high, strict=True)])
     computed = tuple(len(level) for level in grown.levels)
     return Growth(
         Octree(shape, tuple(levels), tuple(classes), grown.phases), logits[rows], computed
