@@ -81,6 +81,21 @@ def test_no_cut_leaves_a_trace(trained: Path) -> None:
         assert np.array_equal(run(trained, block), whole)
 
 
+def test_the_number_of_threads_leaves_no_trace(trained: Path) -> None:
+    made = []
+    for threads in (1, 2):
+        part = trained / f"threads{threads}.h5"
+        superresolve(
+            trained / "lr.h5", trained / "w.safetensors", part, group=0,
+            settings=SuperResolveSettings(block=16), phases=PHASES, stages=3, seed=1,
+            threads=threads,
+        )  # fmt: skip
+        blocks = Blocks(part)
+        made.append(blocks.dense(blocks.cuts[0]))
+    torch.set_num_threads(1)
+    assert np.array_equal(*made)
+
+
 def test_another_seed_is_another_realisation_and_the_same_is_the_same(trained: Path) -> None:
     first = run(trained, 16)
     assert np.array_equal(run(trained, 16), first)

@@ -31,7 +31,9 @@ def on_cores(work: Callable[[int], T], shares: int) -> list[T]:
     if shares == 1:
         return [work(0)]
     pool = _pool(shares, max(1, torch.get_num_threads() // shares), os.getpid())
-    return list(pool.map(torch.no_grad()(work), range(shares)))
+    # Each thread has a mode of its own, and tensors of inference may be written only in inference.
+    mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
+    return list(pool.map(mode()(work), range(shares)))
 
 
 @cache
