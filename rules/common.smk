@@ -75,6 +75,11 @@ def hr_files(wildcards):
     return checked(SAMPLES[wildcards.sample].hr_files)
 
 
+def hr_axes(wildcards):
+    """Of an anisotropic rock: the axes that each of the HR images is perpendicular to."""
+    return checked(SAMPLES[wildcards.sample].hr_file_axes)
+
+
 def fingerprint(files):
     """Digest of the content of files: a touched file is the same, a replaced one is not."""
     return lambda wildcards: checked(FINGERPRINTS.of, files(wildcards))

@@ -52,6 +52,7 @@ rule segment_images:
             phases=CONFIG.rock,
             pixel_um_target=lambda wildcards: fine_um(wildcards.sample),
             pixel_um_given=lambda wildcards: SAMPLES[wildcards.sample].hr_voxel_um,
+            axes=hr_axes,
             crop=CONFIG.train.cube * CONFIG.scale,
         ),
         content=fingerprint(hr_files),

@@ -20,6 +20,8 @@ import numpy as np
 from octolith.volumes import OUTSIDE
 
 SYMMETRIES = 8
+# Those that swap no axes: all that hold where the two axes of an image differ.
+MIRRORS = (0, 2, 4, 6)
 
 
 def classes(labels: np.ndarray, mixed: int, patch: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from octolith.errors import InputError
 from octolith.phases import Phases
 from octolith.segmentation import resample
 from octolith.settings.steps import DenoiseSettings, SegmentationSettings
+from octolith.steps.pyramid import pyramid
 from octolith.steps.segment import segment, segment_images
 from octolith.volumes import OUTSIDE, open_volume, read_images, write_volume
 
@@ -193,3 +194,14 @@ def test_resampling_makes_no_new_labels_and_keeps_the_field_of_view(rng):
     fine = resample(labels, 0.5, 0.5 / 3)
     np.testing.assert_array_equal(fine, labels.repeat(3, 0).repeat(3, 1))
     np.testing.assert_array_equal(resample(fine, 0.5 / 3, 0.5), labels)
+
+
+def test_pages_of_an_image_keep_the_axes_they_are_perpendicular_to(images, tmp_path, rng):
+    across, along = (rng.integers(0, 2, shape, np.uint8) for shape in ((2, 16, 16), (8, 8)))
+    labels, classes = tmp_path / "hr.h5", tmp_path / "stage1.h5"
+    segment_images(
+        images(across, along), labels, BINARY, TWO, pixel_um_target=1.0, pixel_um_given=1.0,
+        axes=["z", "yx"],
+    )  # fmt: skip
+    pyramid(labels, classes, stage=1, stages=2)
+    assert read_images(labels).axes == read_images(classes).axes == ["z", "z", "yx"]

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from octolith.cli import app
 from octolith.errors import InputError
-from octolith.settings import load, read_samples
+from octolith.settings import Sample, load, read_samples
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"segmentations": {"labels": {"labels": {0: "pore", 1: "quartz"}}}}
@@ -63,6 +63,26 @@ def test_a_bad_sample_sheet_names_its_line(tmp_path: Path, rows: str, message: s
     sheet.write_text(SHEET + rows)
     with pytest.raises(InputError, match=message):
         read_samples(sheet, load(GOOD))
+
+
+def anisotropic(hr: str, axes: str) -> Sample:
+    given = {"sample": "a", "lr": "x.tif", "lr_segmentation": "s", "hr_segmentation": "s"}
+    return Sample.read(given | {"hr": hr, "hr_axes": axes}, "samples.tsv")
+
+
+def test_the_axes_of_anisotropic_images_follow_their_files(tmp_path: Path) -> None:
+    for name in ("xy1.tif", "xy2.tif", "xz.tif"):
+        (tmp_path / name).touch()
+    sample = anisotropic(f"{tmp_path}/xy*.tif; {tmp_path}/xz.tif", "z;xy")
+    assert [Path(file).name for file in sample.hr_files()] == ["xy1.tif", "xy2.tif", "xz.tif"]
+    assert sample.hr_file_axes() == ["z", "z", "yx"]
+    assert anisotropic(f"{tmp_path}/*.tif", "").hr_file_axes() is None
+
+
+@pytest.mark.parametrize("axes", ["z", "z;y", "z;yz", "z;yx;x", "a;yx", "zz;yx"])
+def test_axes_that_leave_one_out_or_name_one_twice_are_refused(axes: str) -> None:
+    with pytest.raises(InputError, match=r"hr_axes: found .*, expected axes for each of"):
+        anisotropic("a.tif;b.tif", axes)
 
 
 def test_what_ships_is_valid() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ from octolith.phases import Phases
 from octolith.settings.training import StageSettings, TrainSettings
 from octolith.steps.train import train
 from octolith.training import EXIT_RESUME, Stage, losses
-from octolith.training.data import Cubes, Planes
+from octolith.training.data import Cubes, Planes, axis_sets, holding
 from octolith.training.monitor import errors, statistics
 from octolith.volumes import write_images, write_volume
 
@@ -145,7 +146,7 @@ def test_statistics_of_stripes_by_hand() -> None:
 def test_crops_and_cubes_stay_inside_the_rock() -> None:
     image = blobs((30, 30))
     image[:10] = 255
-    draws = Planes([image], 8, 2, symmetries=True).draw(50, torch.Generator().manual_seed(0))
+    draws = Planes([image], 8, 2).draw(50, torch.Generator().manual_seed(0))
     assert bool((draws.sum(1) == 1).all())
     labels = blobs((20, 20, 20))
     labels[:, :, 12:] = 255
@@ -159,7 +160,21 @@ def test_crops_and_cubes_stay_inside_the_rock() -> None:
 
 def test_images_smaller_than_a_crop_are_refused() -> None:
     with pytest.raises(InputError, match=r"HR images: found at most 8 pixels .* expected 16"):
-        Planes([blobs((8, 40))], 16, 2, symmetries=True)
+        Planes([blobs((8, 40))], 16, 2)
+
+
+@pytest.mark.parametrize(
+    ("across", "sets", "symmetries"),
+    [("zyx", ["zyx"], 8), ("z", ["z", "yx"], 8), ("yx", ["z", "yx"], 4), ("y", ["z", "y", "x"], 4)],
+)
+def test_crops_are_turned_only_where_the_axes_of_the_plane_are_alike(across, sets, symmetries):
+    image = np.zeros((8, 8), np.uint8)
+    image[0, 1:3] = 1  # looks different in each of the eight orientations
+    planes = Planes([image], 8, 2, holding(across, sets))
+    drawn = planes.draw(200, torch.Generator().manual_seed(0)).argmax(1)
+    assert len({tuple(plane.flatten().tolist()) for plane in drawn}) == symmetries
+    rows = drawn.any(2).sum(1)  # the line lies along the rows, or, turned, along the columns
+    assert bool((rows == 1).all()) == (symmetries == 4)
 
 
 # -- the loop ----------------------------------------------------------------------------------
@@ -231,17 +246,25 @@ def test_killed_and_resumed_ends_in_the_same_weights(rock: Path, how: str, at: i
     assert all(torch.equal(value, resumed[key]) for key, value in undisturbed.items())
 
 
-def tiny_stage(rock: Path, stage: int = 1, **changes: object) -> Stage:
+def tiny_stage(
+    rock: Path,
+    stage: int = 1,
+    images: list[np.ndarray] | None = None,
+    axes: list[str] | None = None,
+    **changes: object,
+) -> Stage:
     settings = TrainSettings.model_validate(TINY)
     torch.manual_seed(0)
     header = weights.Header(
         octolith="0", phases=PHASES.names, pore="pore", stage=stage, stages=2, face=8,
         generator=settings.generator_settings(), critic=settings.critic_settings(), seed=0, data="",
+        axes=axis_sets(axes),
     )  # fmt: skip
     of_stage = StageSettings.model_validate(settings.stage(stage).model_dump() | changes)
     return Stage(
         *header.build(), stage, of_stage, phases=PHASES, labels=blobs((24, 24, 24)),
-        images=[blobs((40, 40))], seed=0, folder=rock, device=torch.device("cpu"),
+        images=images or [blobs((40, 40))], axes=axes, seed=0, folder=rock,
+        device=torch.device("cpu"),
     )  # fmt: skip
 
 
@@ -288,6 +311,59 @@ def test_accumulated_batches_give_the_gradient_of_the_joint_one(rock: Path) -> N
     measured = run.step()
     assert np.isfinite(measured["generator_loss"])
     assert any(not torch.equal(before[k], v) for k, v in run.block.state_dict().items())
+
+
+# -- anisotropic rock --------------------------------------------------------------------------
+
+
+def layered(rock: Path, axes: list[str]) -> None:
+    """HR images that differ with the axes that they are perpendicular to."""
+    for stage in (1, 2):
+        images = [np.full((48, 48), number % 2, np.uint8) for number in range(len(axes))]
+        images[0][::2] = 1 - images[0][0, 0]
+        names = [f"{number}" for number in range(len(axes))]
+        path = rock / f"stage{stage}.h5"
+        write_images(path, images, 4.0 / stage, phases=PHASES, names=names, axes=axes)
+
+
+def test_planes_across_an_axis_are_held_against_the_images_of_that_axis(rock: Path) -> None:
+    images = [np.full((40, 40), value, np.uint8) for value in (0, 1)]
+    run = tiny_stage(rock, images=images, axes=["z", "yx"])
+    for axis, value in enumerate((0, 1, 1)):
+        drawn = run.real_planes(axis, 5, torch.Generator().manual_seed(0))
+        assert bool((drawn.argmax(1) == value).all())
+    assert run.critic.of(0) is not run.critic.of(1)
+    assert run.critic.of(1) is run.critic.of(2)
+
+
+def test_each_axis_trains_its_own_critic_and_no_other(rock: Path) -> None:
+    run = tiny_stage(rock, images=[blobs((40, 40), n) for n in range(3)], axes=["z", "y", "x"])
+    before = [copy.deepcopy(run.critic.of(axis)) for axis in range(3)]
+    turns = []
+    apply = run._apply
+
+    def counted(optimiser: torch.optim.Optimizer, module: torch.nn.Module) -> None:
+        apply(optimiser, module)
+        now = [run.critic.of(axis).state_dict() for axis in range(3)]
+        turns.append(
+            [not all(torch.equal(v, new[k]) for k, v in old.state_dict().items())
+             for old, new in zip(before, now, strict=True)]
+        )  # fmt: skip
+
+    run._apply = counted  # type: ignore[method-assign]
+    run.step()
+    assert turns[:3] == [[True, False, False], [True, True, False], [True, True, True]]
+
+
+def test_anisotropic_stages_train_with_a_critic_for_each_set_of_images(rock: Path) -> None:
+    layered(rock, ["z", "yx"])
+    train_stage(rock, 1)
+    header, tensors = weights.read(train_stage(rock, 2))
+    assert header.axes == ("z", "yx")
+    assert {key.split(".")[1] for key in tensors if key.startswith("critic")} == {"0", "1"}
+    layered(rock, ["z", "y", "x"])
+    with pytest.raises(InputError, match=r"axes: found \('z', 'yx'\), expected \('z', 'y', 'x'\)"):
+        train_stage(rock, 2)
 
 
 # -- files -------------------------------------------------------------------------------------

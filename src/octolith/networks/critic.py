@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +75,10 @@ class Critic(nn.Module):
         score: Tensor = self.score(x.flatten(1)).squeeze(-1)
         return score
 
+    def of(self, axis: int) -> Critic:
+        """The critic of planes across an axis: this one judges all."""
+        return self
+
     def _enter(self, planes: Tensor, stage: int) -> Tensor:
         """Stage's from-one-hot layer; the last stage has none and takes the planes as they are."""
         return planes if stage == self.final else self.from_classes[stage - 1](planes)
@@ -85,3 +91,26 @@ class Critic(nn.Module):
         used: list[nn.Module] = [*self.layers[:stage], *self.trunk, self.head, self.score]
         used += [self.from_classes[s - 1] for s in (stage - 1, stage) if 0 < s < self.final]
         return nn.ModuleList(used)
+
+
+class AxisCritics(nn.ModuleList):
+    """A critic for every set of axes of an anisotropic rock (as in paper 4).
+
+    Parameters
+    ----------
+    critics : alike in architecture.
+    axes : which axes each judges the planes across, such as ("z", "yx").
+    """
+
+    def __init__(self, critics: Sequence[Critic], axes: Sequence[str]) -> None:
+        super().__init__(critics)
+        self.axes, self.face = tuple(axes), critics[0].face
+
+    def of(self, axis: int) -> Critic:
+        """The critic of planes across an axis: 0, 1 or 2 for z, y or x."""
+        (number,) = (n for n, own in enumerate(self.axes) if "zyx"[axis] in own)
+        return cast(Critic, self[number])
+
+    def trained_at(self, stage: int) -> nn.ModuleList:
+        """The layers that a stage uses (and trains)."""
+        return nn.ModuleList(cast(Critic, critic).trained_at(stage) for critic in self)

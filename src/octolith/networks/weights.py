@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from octolith.errors import InputError
 from octolith.files import atomic
-from octolith.networks.critic import Critic
+from octolith.networks.critic import AxisCritics, Critic
 from octolith.networks.generator import Generator
 from octolith.phases import Phases
 from octolith.settings.base import Settings
@@ -33,11 +33,15 @@ class Header(Settings):
     critic: CriticSettings
     seed: int
     data: str
+    axes: tuple[str, ...] = ("zyx",)
 
-    def build(self) -> tuple[Generator, Critic]:
-        """Untrained networks of this architecture."""
+    def build(self) -> tuple[Generator, Critic | AxisCritics]:
+        """Untrained networks of this architecture; a critic for every set of axes."""
         generator = Generator(self.generator, len(self.phases), self.stages)
-        return generator, Critic(self.critic, len(self.phases) + 1, self.stages, self.face)
+        critics = [
+            Critic(self.critic, len(self.phases) + 1, self.stages, self.face) for _ in self.axes
+        ]
+        return generator, critics[0] if len(critics) == 1 else AxisCritics(critics, self.axes)
 
     def check(self, path: Path, phases: Phases, stages: int) -> None:
         """Refuse weights of another rock or scale.
@@ -61,7 +65,7 @@ class Header(Settings):
         ------
         InputError : names the field that differs.
         """
-        for name in ("generator", "critic", "face", "phases", "stages"):
+        for name in ("generator", "critic", "face", "phases", "stages", "axes"):
             mine, theirs = getattr(self, name), getattr(before, name)
             if mine != theirs:
                 raise InputError(f"{path}: {name}", theirs, mine, "Train the earlier stages anew.")

@@ -29,6 +29,11 @@ class Sample(Settings):
     hr: str = Field(description="The 2D images: paths or globs, separated by ';'.")
     hr_voxel_um: float | None = Field(None, gt=0, description="Empty: as the files say.")
     hr_segmentation: str
+    hr_axes: str = Field(
+        "", description="Of an anisotropic rock: for each pattern of 'hr', the axes that its "
+        "images are perpendicular to: 'z;y;x', or 'z;yx' where y and x are alike. Their rows and "
+        "columns are along the other two axes, in the order z, y, x. Empty: all serve all axes."
+    )  # fmt: skip
     truth: str = Field("", description="Where it is known: the HR labels of the same volume.")
     truth_segmentation: str = ""
 
@@ -38,6 +43,13 @@ class Sample(Settings):
             raise InputError(
                 "sample", repr(self.sample), "letters, digits, '.', '_' and '-'", "Rename it."
             )
+        across = [_ordered(axes) for axes in _split(self.hr_axes)]
+        once = sorted("".join(set(across))) == ["x", "y", "z"]
+        if across and not (once and len(across) == len(_split(self.hr))):
+            raise InputError(
+                "hr_axes", repr(self.hr_axes), f"axes for each of {self.hr!r}, each in one set",
+                "Such as 'z;y;x', or 'z;yx' where one set of images serves two axes.",
+            )  # fmt: skip
         return self
 
     def hr_files(self) -> list[str]:
@@ -47,16 +59,36 @@ class Sample(Settings):
         ------
         InputError : a pattern that matches no file.
         """
-        found: list[str] = []
-        for pattern in filter(None, map(str.strip, self.hr.split(";"))):
+        return list(self._patterns())
+
+    def hr_file_axes(self) -> list[str] | None:
+        """For each of `hr_files` the axes that it is perpendicular to; None: not said."""
+        across = [_ordered(axes) for axes in _split(self.hr_axes)]
+        return [across[number] for number in self._patterns().values()] if across else None
+
+    def _patterns(self) -> dict[str, int]:
+        """The files of the 2D images, and the number of the first pattern that each matches."""
+        found: dict[str, int] = {}
+        for number, pattern in enumerate(_split(self.hr)):
             files = sorted(glob(pattern))  # noqa: PTH207 (a pattern may be absolute)
             if not files:
                 raise InputError(
                     f"sample {self.sample!r}: hr", f"no file that matches {pattern!r}",
                     "at least one", "Paths start from where snakemake is run.",
                 )  # fmt: skip
-            found += [file for file in files if file not in found]
+            for file in files:
+                found.setdefault(file, number)
         return found
+
+
+def _ordered(axes: str) -> str:
+    """Axes in the order z, y, x."""
+    return "".join(sorted(axes, key="zyx".find))
+
+
+def _split(cell: str) -> list[str]:
+    """The parts of a cell between ';'."""
+    return [part for part in map(str.strip, cell.split(";")) if part]
 
 
 def read_samples(path: str | Path, config: Config) -> dict[str, Sample]:

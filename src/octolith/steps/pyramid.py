@@ -35,7 +35,9 @@ def pyramid(hr_h5: str | Path, out_h5: str | Path, stage: int, stages: int) -> N
                 f"at least {patch} × {patch} at stage {stage} of {stages}", "Leave the image out.",
             )  # fmt: skip
     classified = [classes(image, phases.mixed, patch) for image in hr.images]
-    write_images(out_h5, classified, pixel * patch, phases=phases, names=hr.names)
+    write_images(
+        out_h5, classified, pixel * patch, phases=phases, names=hr.names, axes=hr.axes
+    )  # fmt: skip
 
 
 def pyramid_figure(hr_h5: str | Path, figure_stem: str | Path, stages: int) -> None:

@@ -74,6 +74,7 @@ def segment_images(
     *,
     pixel_um_target: float,
     pixel_um_given: float | None = None,
+    axes: Sequence[str] | None = None,
     crop: int = 1,
     figure_stem: str | Path | None = None,
 ) -> None:
@@ -87,6 +88,7 @@ def segment_images(
     pixel_um_target : the pixel size wanted, the LR voxel over the scale. Images of another (by
         more than a hundredth) are resampled by nearest neighbour.
     pixel_um_given : of the images; None: as the files say.
+    axes : of an anisotropic rock, for each path the axes that its images are perpendicular to.
     crop : edge, in wanted pixels, of what the critic sees: no image may be smaller.
 
     Raises
@@ -94,7 +96,7 @@ def segment_images(
     InputError : as in `segment`; no pixel size; an image smaller than the crop; a phase that no
         image shows.
     """
-    given = open_images(";".join(paths), pixel_um_given)
+    given = open_images(";".join(paths), pixel_um_given, axes)
     where = f"{paths[0]} …" if len(paths) > 1 else paths[0]
     pixel = given.pixel_um
     if pixel is None:
@@ -125,7 +127,9 @@ def segment_images(
                 f"at least {crop} × {crop}, which the critic sees at once",
                 "Leave the image out, or train on smaller cubes (lr_cube).",
             )  # fmt: skip
-    write_images(out_h5, labels, pixel_um_target, phases=phases, names=given.names)
+    write_images(
+        out_h5, labels, pixel_um_target, phases=phases, names=given.names, axes=given.axes
+    )  # fmt: skip
 
 
 def _denoised(grey: np.ndarray, settings: DenoiseSettings) -> np.ndarray:

@@ -13,6 +13,7 @@ from octolith.networks import weights
 from octolith.phases import Phases
 from octolith.settings.training import TrainSettings
 from octolith.training import Stage, distributed
+from octolith.training.data import axis_sets
 from octolith.volumes import open_volume, read_images
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def train(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     of_stage = settings.stage(stage)
+    hr = read_images(pyramid)
     header = weights.Header(
         octolith=octolith.__version__,
         phases=phases.names,
@@ -64,6 +66,7 @@ def train(
         critic=settings.critic_settings(),
         seed=seed,
         data=_fingerprint(labels, pyramid),
+        axes=axis_sets(hr.axes),
     )
     generator, critic = header.build()
     if previous is not None:
@@ -73,7 +76,8 @@ def train(
         weights.load_into(critic, tensors, "critic", previous)
     device = distributed.device()
     with distributed.processes(device), open_volume(labels) as volume:
-        log.info("stage %d of %d on %s", stage, stages, device)
+        processes = distributed.world()
+        log.info("stage %d of %d on %s in %d process(es)", stage, stages, device, processes)
         run = Stage(
             generator,
             critic,
@@ -81,7 +85,8 @@ def train(
             of_stage,
             phases=phases,
             labels=volume.read(),
-            images=read_images(pyramid).images,
+            images=hr.images,
+            axes=hr.axes,
             seed=seed * 1009 + stage,
             folder=out.parent,
             device=device,

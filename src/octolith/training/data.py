@@ -12,6 +12,7 @@ from torch.nn import functional
 from octolith.errors import InputError
 from octolith.networks import Block
 from octolith.phases import OUTSIDE
+from octolith.pyramid import MIRRORS, SYMMETRIES, apply_symmetry
 
 # A drawn crop that touches the outside of the rock is drawn again, this often.
 TRIES = 1000
@@ -83,7 +84,7 @@ class Planes:
     images : 2D uint8 class codes (K is mixed).
     edge : of a crop, pixels.
     phases : K.
-    symmetries : also turn and mirror the crops (isotropic rock).
+    symmetries : those of the rock (`octolith.pyramid.apply_symmetry`), to draw crops in.
 
     Raises
     ------
@@ -91,41 +92,54 @@ class Planes:
     """
 
     def __init__(
-        self, images: Sequence[np.ndarray], edge: int, phases: int, symmetries: bool
-    ) -> None:
+        self, images: Sequence[np.ndarray], edge: int, phases: int,
+        symmetries: Sequence[int] = range(SYMMETRIES),
+    ) -> None:  # fmt: skip
         large = [image for image in images if min(image.shape) >= edge]
         if not large:
             raise InputError(
                 "HR images", f"at most {max(min(i.shape) for i in images)} pixels at this stage",
                 f"{edge} along both axes", "Lower train.all.lr_cube or give larger images.",
             )  # fmt: skip
-        self.images = [torch.from_numpy(np.ascontiguousarray(image)) for image in large]
+        self.images = large
         self.edge, self.phases, self.symmetries = edge, phases, symmetries
         places = torch.tensor([float(np.prod([n - edge + 1 for n in i.shape])) for i in large])
         self.chance = places / places.sum()
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """(count, K+1, edge, edge) float32."""
-        crops = torch.stack([self._crop(generator) for _ in range(count)])
-        return one_hot(crops, self.phases)
+        crops = np.stack([self._crop(generator) for _ in range(count)])
+        return one_hot(torch.from_numpy(crops), self.phases)
 
-    def _crop(self, generator: torch.Generator) -> Tensor:
+    def _crop(self, generator: torch.Generator) -> np.ndarray:
         for _ in range(TRIES):
             image = self.images[int(torch.multinomial(self.chance, 1, generator=generator))]
             y, x = (uniform(n - self.edge + 1, generator) for n in image.shape)
             crop = image[y : y + self.edge, x : x + self.edge]
-            if not bool((crop == OUTSIDE).any()):
+            if not (crop == OUTSIDE).any():
                 break
         else:
             raise InputError(
                 "HR images", f"no {self.edge} pixel crop inside the rock", "one",
                 "Crop the images to the rock, or lower train.all.lr_cube.",
             )  # fmt: skip
-        if self.symmetries:
-            k = uniform(8, generator)
-            crop = torch.rot90(crop, k % 4)
-            crop = crop.flip(0) if k >= 4 else crop
-        return crop
+        return apply_symmetry(crop, self.symmetries[uniform(len(self.symmetries), generator)])
+
+
+def axis_sets(axes: Sequence[str] | None) -> tuple[str, ...]:
+    """The sets of axes that images serve, in the order z, y, x; one set if nobody said."""
+    return tuple(sorted(set(axes or ["zyx"]), key="zyx".find))
+
+
+def holding(across: str, sets: Sequence[str]) -> Sequence[int]:
+    """The symmetries of planes across the axes ``across``, where axes of a set are alike.
+
+    >>> [len(holding(across, ["z", "yx"])) for across in ("z", "yx")]
+    [8, 4]
+    """
+    planes = (set("zyx") - {axis} for axis in across)
+    alike = all(any(plane <= set(own) for own in sets) for plane in planes)
+    return range(SYMMETRIES) if alike else MIRRORS
 
 
 def one_hot(classes: Tensor, phases: int) -> Tensor:

@@ -10,7 +10,9 @@ import copy
 import logging
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +23,20 @@ from tqdm import tqdm
 
 from octolith.errors import TrainingError
 from octolith.files import atomic
-from octolith.networks import Block, Critic, Generator, Growth, halo
+from octolith.networks import AxisCritics, Block, Critic, Generator, Growth, halo
 from octolith.octree import render
 from octolith.phases import Phases
 from octolith.progress import track
 from octolith.settings.training import StageSettings
 from octolith.training import checkpoint, distributed
-from octolith.training.data import Cubes, Planes, random_planes
+from octolith.training.data import Cubes, Planes, axis_sets, holding, random_planes
 from octolith.training.interruption import Interrupted, Interruption
 from octolith.training.losses import gradient_penalty, voxel_loss
 from octolith.training.monitor import Statistics, errors, statistics
 
 log = logging.getLogger(__name__)
 
+AXES = "zyx"
 # Cubes that a look at the descriptors grows, and how often a stage may have no mixed node (or
 # nothing else) in a row before its generator counts as dead.
 LOOK_BATCHES = 4
@@ -69,6 +72,8 @@ class Stage:
     phases : the rock's.
     labels : (z, y, x) uint8 LR labels.
     images : the HR pyramid at this stage.
+    axes : of an anisotropic rock, which axes each image is perpendicular to, such as "z" or "yx";
+        the critic has then one for each set of axes.
     seed : of everything random.
     folder : for the log, samples and checkpoint.
     device : where to compute.
@@ -77,13 +82,14 @@ class Stage:
     def __init__(
         self,
         generator: Generator,
-        critic: Critic,
+        critic: Critic | AxisCritics,
         stage: int,
         settings: StageSettings,
         *,
         phases: Phases,
         labels: np.ndarray,
         images: list[np.ndarray],
+        axes: list[str] | None = None,
         seed: int,
         folder: Path,
         device: torch.device,
@@ -94,8 +100,8 @@ class Stage:
         self.face = critic.face << (stage - 1)
         width = halo(generator.settings, stage - 1) if settings.halo else 0
         self.cubes = Cubes(labels, critic.face, width)
-        self.planes = Planes(images, self.face, len(phases), settings.symmetries)
-        self.real = statistics(self.planes.images, len(phases), phases.pore_code, self.face)
+        self.planes = self._planes(images, axes)
+        self.real = {across: self._measure(p.images) for across, p in self.planes.items()}
         self.random = torch.Generator().manual_seed(seed + 7919 * distributed.rank())
         tied = settings.tied_phases or (phases.pore,)
         self.tied = tuple(phases.code(name) for name in tied)
@@ -110,6 +116,21 @@ class Stage:
         critic_rate = settings.critic_learning_rate or settings.learning_rate
         self.c_optimiser = self._adam(self.seen, critic_rate)
         self.progress = Progress()
+
+    def _planes(self, images: list[np.ndarray], axes: list[str] | None) -> dict[str, Planes]:
+        """The HR images by the axes that they serve."""
+        sets = axis_sets(axes)
+        planes = {}
+        for across in sets:
+            own = [image for i, image in enumerate(images) if not axes or axes[i] == across]
+            symmetries = holding(across, sets) if self.settings.symmetries else (0,)
+            planes[across] = Planes(own, self.face, len(self.phases), symmetries)
+        return planes
+
+    def real_planes(self, axis: int, count: int, generator: torch.Generator) -> Tensor:
+        """HR crops to hold against planes across an axis: (count, K+1, face, face)."""
+        (planes,) = (p for across, p in self.planes.items() if AXES[axis] in across)
+        return planes.draw(count, generator)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
         s = self.settings
@@ -153,10 +174,10 @@ class Stage:
         seen = growth.decisions if self.settings.hard else growth.probabilities
         return [render(growth.octree, seen, axis, where[axis].to(self.device)) for axis in range(3)]
 
-    def score(self, planes: Tensor) -> Tensor:
-        """The critic's, with the present fade."""
+    def score(self, planes: Tensor, axis: int) -> Tensor:
+        """The critic's of planes across an axis, with the present fade."""
         with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
-            scores: Tensor = self.critic(planes, self.stage, self.alpha)
+            scores: Tensor = self.critic.of(axis)(planes, self.stage, self.alpha)
         return scores.float()
 
     def _critic_turns(self, fakes: list[list[Tensor]]) -> dict[str, float]:
@@ -167,11 +188,10 @@ class Stage:
             self.c_optimiser.zero_grad()
             for batch in fakes:
                 fake = batch[axis].detach()
-                real = self.planes.draw(len(fake), self.random).to(self.device)
-                penalty = gradient_penalty(
-                    lambda x: self.critic(x, self.stage, self.alpha), real, fake, self.random
-                )
-                distance = self.score(real).mean() - self.score(fake).mean()
+                real = self.real_planes(axis, len(fake), self.random).to(self.device)
+                judge = partial(self.critic.of(axis), stage=self.stage, alpha=self.alpha)
+                penalty = gradient_penalty(judge, real, fake, self.random)
+                distance = self.score(real, axis).mean() - self.score(fake, axis).mean()
                 loss = s.gradient_penalty * penalty - distance
                 self.scaler.scale(loss / s.accumulate).backward()
                 turns.append(
@@ -181,7 +201,7 @@ class Stage:
                         "gradient_penalty": penalty.item(),
                     }
                 )
-            self._apply(self.c_optimiser, self.seen)
+            self._apply(self.c_optimiser, self.critic.of(axis).trained_at(self.stage))
         self.seen.requires_grad_(False)
         return {key: float(np.mean([turn[key] for turn in turns])) for key in turns[0]}
 
@@ -191,8 +211,8 @@ class Stage:
         s = self.settings
         tie = voxel_loss(growth, core(block), self.tied, s.voxel_form, s.voxel_tolerance)
         loss = 3 * s.voxel_weight * tie
-        for fakes in planes:
-            loss = loss - self.score(fakes).mean()
+        for axis, fakes in enumerate(planes):
+            loss = loss - self.score(fakes, axis).mean()
         if loss.requires_grad:
             self.scaler.scale(loss / s.accumulate).backward()
         return {"generator_loss": loss.item(), "voxel_loss": tie.item()}
@@ -303,14 +323,15 @@ class Stage:
         self.block.load_state_dict(self.average.state_dict())
         self.generator.eval()
         seeds = torch.Generator().manual_seed(self.progress.epoch)
-        generated: list[Tensor] = []
+        generated: list[list[Tensor]] = [[], [], []]
         ties = []
         with torch.no_grad():
             for _ in range(LOOK_BATCHES):
                 block = self._to(self.cubes.draw(self.settings.batch, 0, seeds))
                 growth = self.grow(block)
                 where = random_planes(self.settings.batch, self.face, 16, seeds)
-                generated += [p.argmax(1).byte().cpu() for p in self.draw(growth, where)]
+                for own, planes in zip(generated, self.draw(growth, where), strict=True):
+                    own.append(planes.argmax(1).byte().cpu())
                 s = self.settings
                 ties.append(voxel_loss(growth, core(block), self.tied, s.voxel_form, 0.0).item())
         self.generator.freeze_before(self.stage)
@@ -321,16 +342,25 @@ class Stage:
             self._picture(generated)
         return found | {"error": float(np.mean(list(found.values())))}
 
-    def _compare(self, generated: list[Tensor]) -> dict[str, float]:
-        made: Statistics = statistics(generated, len(self.phases), self.phases.pore_code, self.face)
-        return errors(made, self.real)
+    def _measure(self, planes: Sequence[np.ndarray | Tensor]) -> Statistics:
+        found = [torch.as_tensor(plane) for plane in planes]
+        return statistics(found, len(self.phases), self.phases.pore_code, self.face)
 
-    def _picture(self, generated: list[Tensor]) -> None:
+    def _compare(self, generated: list[list[Tensor]]) -> dict[str, float]:
+        """Mean over the sets of axes of how far their planes are from their images."""
+        found = []
+        for across, real in self.real.items():
+            made = [p for axis in across for p in generated[AXES.index(axis)]]
+            found.append(errors(self._measure(made), real))
+        return {key: float(np.mean([each[key] for each in found])) for key in found[0]}
+
+    def _picture(self, generated: list[list[Tensor]]) -> None:
         """Generated planes over real ones, one PNG a look."""
         from octolith.training.pictures import sample_figure  # noqa: PLC0415 (matplotlib is slow)
 
-        real = self.planes.draw(4, torch.Generator().manual_seed(0)).argmax(1).byte()
-        fake = torch.cat([planes[:2] for planes in generated[:3]])[:4]
+        seeds = torch.Generator().manual_seed(0)
+        real = torch.cat([self.real_planes(axis, 2, seeds).argmax(1).byte() for axis in range(3)])
+        fake = torch.cat([planes[0][:2] for planes in generated])
         target = self.folder / "samples" / f"epoch{self.progress.epoch:04d}"
         sample_figure(fake.numpy(), real.numpy(), self.phases, target)
 

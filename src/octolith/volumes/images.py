@@ -27,12 +27,15 @@ class ImageSet:
     pixel_um : edge of a pixel in µm, or None if nobody said.
     phases : what the labels mean; None for grey images.
     names : what each image is called.
+    axes : of an anisotropic rock, which axes each image is perpendicular to, such as "z" or "yx";
+        None: any of them. The rows and columns of an image are along the other two, in that order.
     """
 
     images: list[np.ndarray]
     pixel_um: float | None
     phases: Phases | None
     names: list[str]
+    axes: list[str] | None = None
 
 
 def write_images(
@@ -42,6 +45,7 @@ def write_images(
     *,
     phases: Phases | None,
     names: Sequence[str],
+    axes: Sequence[str] | None = None,
 ) -> None:
     """Write 2D images into one HDF5 file: datasets ``image0``, ``image1``, …
 
@@ -58,6 +62,8 @@ def write_images(
                 f"image{number}", data=image, compression="gzip", compression_opts=1, shuffle=True
             )
             dataset.attrs["name"] = name
+            if axes is not None:
+                dataset.attrs["axes"] = axes[number]
 
 
 def read_images(path: str | Path) -> ImageSet:
@@ -75,15 +81,19 @@ def read_images(path: str | Path) -> ImageSet:
         if "image0" not in file or "pixel_um" not in file.attrs:
             raise InputError(path, f"an HDF5 file with {sorted(file)}", "datasets image0, image1 …")
         found = [file[f"image{number}"] for number in range(len(file))]
+        axes = [str(dataset.attrs["axes"]) for dataset in found if "axes" in dataset.attrs]
         return ImageSet(
             [dataset[:] for dataset in found],
             float(file.attrs["pixel_um"]),
             read_phases(file),
             [str(dataset.attrs["name"]) for dataset in found],
+            axes or None,
         )
 
 
-def open_images(patterns: str, pixel_um: float | None = None) -> ImageSet:
+def open_images(
+    patterns: str, pixel_um: float | None = None, axes: Sequence[str] | None = None
+) -> ImageSet:
     """Read 2D images from files: TIFF (every page is an image), PNG and the like, ``.npy``.
 
     Parameters
@@ -91,14 +101,16 @@ def open_images(patterns: str, pixel_um: float | None = None) -> ImageSet:
     patterns : paths or globs separated by ``;``, in the order wanted; a glob's files are ordered
         as people count.
     pixel_um : edge of a pixel in µm; wins over what the files say.
+    axes : for each pattern, the axes that its images are perpendicular to.
 
     Raises
     ------
     InputError : no such file, not readable, colour, or files of different pixel sizes.
     """
     images, names = [], []
+    across: list[str] = []
     sizes: dict[Path, float | None] = {}
-    for file in _files(patterns):
+    for number, file in _files(patterns):
         source = open_image(file)
         try:
             planes = np.asarray(source.array[(slice(None),) * len(source.array.shape)])
@@ -112,17 +124,19 @@ def open_images(patterns: str, pixel_um: float | None = None) -> ImageSet:
         names += (
             [file.name] if len(planes) == 1 else [f"{file.name}:{n}" for n in range(len(planes))]
         )
+        across += [axes[number]] * len(planes) if axes else []
         sizes[file] = source.voxel_size_um and source.voxel_size_um[-1]
-    return ImageSet(images, pixel_um or _one_size(sizes), None, names)
+    return ImageSet(images, pixel_um or _one_size(sizes), None, names, across or None)
 
 
-def _files(patterns: str) -> list[Path]:
+def _files(patterns: str) -> list[tuple[int, Path]]:
+    """Every file, after the number of its pattern."""
     files = []
-    for pattern in filter(None, map(str.strip, patterns.split(";"))):
+    for number, pattern in enumerate(filter(None, map(str.strip, patterns.split(";")))):
         found = matching(pattern)
         if not found:
             raise InputError(pattern, "no such file", "a 2D image, or a glob that matches some")
-        files += found
+        files += [(number, file) for file in found]
     if not files:
         raise InputError("2D images", "no path", "paths or globs separated by ';'")
     return files
