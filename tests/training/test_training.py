@@ -100,7 +100,7 @@ def as_growth(labels: torch.Tensor, depth: int) -> Growth:
     return Growth(tree, logits)
 
 
-@pytest.mark.parametrize("form", ["nearest", "majority"])
+@pytest.mark.parametrize("form", ["nearest", "majority", "blur"])
 def test_voxel_loss_is_nothing_where_sr_refines_lr(form: str) -> None:
     lr = torch.from_numpy(blobs((4, 4, 4)))[None]
     sr = lr
@@ -117,6 +117,57 @@ def test_nearest_form_sees_one_voxel_of_a_cell_and_majority_most_of_it() -> None
     sr[0, 2, 2, 2] = 0  # the voxel that nearest-neighbour downsampling picks
     assert float(losses.voxel_loss(as_growth(sr, 2), lr, (0,), "nearest", 0.0)) == 1.0
     assert float(losses.voxel_loss(as_growth(sr, 2), lr, (0,), "majority", 0.0)) < 1e-3
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+def test_blur_is_a_dense_gaussian_then_trilinear_downsampling(depth: int) -> None:
+    """Paper 4's σ by PyTorch's own dense operators, on labels of three phases."""
+    scale = 2**depth
+    labels = torch.randint(0, 3, (2, *[4 * scale] * 3), generator=torch.Generator().manual_seed(1))
+    labels = labels.to(torch.uint8)
+    tree = build(labels, depth, phases=3)
+    logits = torch.nn.functional.one_hot(tree.classes[-1].long(), 4).float() * 100
+    lr = torch.zeros(2, 4, 4, 4, dtype=torch.uint8)
+
+    k = scale if scale % 2 else scale - 1
+    sigma = 0.3 * ((k - 1) * 0.5 - 1) + 0.8
+    bell = torch.exp(-0.5 * ((torch.arange(k) - k // 2) / sigma) ** 2)
+    cube = torch.einsum("a,b,c->abc", *[bell / bell.sum()] * 3)[None, None]
+    one_hot = torch.stack([labels == code for code in (0, 2)], 1).float()
+    blurred = torch.nn.functional.conv3d(one_hot.flatten(0, 1)[:, None], cube, padding=k // 2)
+    coarse = torch.nn.functional.interpolate(blurred, scale_factor=1 / scale, mode="trilinear")
+    share = coarse.view(2, 2, 4, 4, 4)
+    soft = torch.cat([share, 1 - share.sum(1, keepdim=True)], 1) / losses.TEMPERATURE
+    wanted = torch.stack([lr == 0, lr == 2], 1).float()
+    expected = (soft.softmax(1)[:, :2] - wanted).square().mean()
+
+    found = losses.voxel_loss(Growth(tree, logits), lr, (0, 2), "blur", 0.0)
+    assert float(found) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_blur_weighs_the_middle_of_a_cell_more_than_majority_does() -> None:
+    assert losses.gaussian(2).tolist() == [0.5, 0.5]
+    assert losses.gaussian(4).tolist() == pytest.approx([0.1195, 0.3805, 0.3805, 0.1195], abs=1e-4)
+    lr = torch.zeros(1, 1, 1, 1, dtype=torch.uint8)
+    sr = torch.ones(1, 4, 4, 4, dtype=torch.uint8)
+    sr[0, 1:3, 1:3, 1:3] = 0  # an eighth of the cell, and 0.44 of it blurred
+    losses_of = {
+        form: float(losses.voxel_loss(as_growth(sr, 2), lr, (0,), form, 0.0))
+        for form in ("majority", "blur")
+    }
+    assert losses_of["blur"] < 0.5
+    assert losses_of["majority"] > 0.9
+
+
+def test_untied_phases_are_free_and_tied_ones_are_not() -> None:
+    lr = torch.zeros(1, 2, 2, 2, dtype=torch.uint8)
+    other = as_growth(torch.ones(1, 4, 4, 4, dtype=torch.uint8), 1)
+    for form in ("nearest", "majority", "blur"):
+        assert float(losses.voxel_loss(other, lr + 1, (0,), form, 0.0)) < 1e-3
+        assert float(losses.voxel_loss(other, lr, (0,), form, 0.0)) > 0.9
+    # An LR image that takes grain for something else: only the pore is held against it.
+    assert float(losses.voxel_loss(other, lr + 2, (0,), "majority", 0.0)) < 1e-3
+    assert float(losses.voxel_loss(other, lr + 2, (0, 1), "majority", 0.0)) > 0.4
 
 
 def test_mixed_nodes_agree_with_lr_and_tolerance_forgives() -> None:

@@ -79,10 +79,12 @@ class StageSettings(Settings):
     voxel_tolerance: float = Field(
         0.0, ge=0, description="Voxel-wise loss below this is no loss (paper 4; there 0.005)."
     )
-    voxel_form: Literal["nearest", "majority"] = Field(
+    voxel_form: Literal["nearest", "majority", "blur"] = Field(
         "nearest",
-        description="How SR is brought to the LR grid: one voxel of each LR cell (paper 1), or "
-        "what most of the cell is (after paper 4), which leaves finer detail free.",
+        description="How SR is brought to the LR grid. nearest: one voxel of each LR cell (paper "
+        "1), for LR images that are under-sampled (paper 4). For those that are under-resolved, "
+        "which leaves finer detail free: majority, what most of the cell is; blur, the same after "
+        "a Gaussian blur (paper 4).",
     )
     tied_phases: tuple[str, ...] | None = Field(
         None, description="Phases that LR ties down. None: the pore alone."

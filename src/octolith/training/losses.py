@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from octolith.networks import Growth
 
-# Width of the soft threshold at one half in the "majority" tie.
-SOFTNESS = 0.1
+# Of the softmax that stands in for argmax (paper 4): two shares that differ by a tenth give 0.62.
+TEMPERATURE = 0.2
 
 
 def gradient_penalty(
@@ -43,18 +44,75 @@ def voxel_loss(
     growth : of the core.
     lr : (batch, z, y, x) uint8 LR labels of the same core.
     tied : codes of the phases that LR ties down; the pore alone in paper 1.
-    form : "nearest", one voxel of each LR cell (paper 1's σ), or "majority": the share of the
-        cell, softly thresholded at one half (after paper 4's blur and low-temperature softmax):
-        detail finer than an LR voxel is then free.
+    form : how SR is brought to the LR grid:
+        "nearest", one voxel of each LR cell: an LR image that is under-sampled (paper 4), and
+        paper 1's σ; "majority", the phase that most of the cell is, and "blur", the same after a
+        Gaussian blur (paper 4): an LR image that is under-resolved. Both leave detail finer than
+        an LR voxel free; their argmax is a softmax of low temperature.
     tolerance : a loss below this is none (paper 4).
     """
-    share = sampled_share if form == "nearest" else majority_share
-    z, y, x = growth.octree.levels[0].coordinates.unbind(-1)
-    wanted = lr[growth.octree.levels[0].batch_index, z, y, x]
+    tree = growth.octree
+    z, y, x = tree.levels[0].coordinates.unbind(-1)
+    wanted = lr[tree.levels[0].batch_index, z, y, x]
     codes = torch.tensor(tied, device=lr.device)
     target = (wanted[:, None] == codes).float()
-    loss = (share(growth, target, codes) - target).square().mean()
+    weights = WEIGHTS[form](1 << tree.depth).to(lr.device)
+    share = _share(growth, target, codes, weights)
+    found = share if form == "nearest" else _most(share)
+    loss = (found - target).square().mean()
     return torch.where(loss > tolerance, loss, 0.0 * loss)
+
+
+def one_voxel(edge: int) -> Tensor:
+    """(edge,) what nearest-neighbour downsampling weighs a cell's voxels with, along an axis."""
+    return torch.arange(edge).eq(edge // 2).float()
+
+
+def binning(edge: int) -> Tensor:
+    """(edge,) all voxels of a cell alike: a pixel of a detector."""
+    return torch.full((edge,), 1 / edge)
+
+
+def gaussian(edge: int) -> Tensor:
+    """(edge,) paper 4's blur, and the linear interpolation at the cell's centre that follows it.
+
+    The blur is of an odd width k = edge - 1 (1 for a cell of one voxel), with
+    σ = 0.3((k - 1)/2 - 1) + 0.8 voxels. A centre between two voxels takes the mean of both.
+    """
+    if edge == 1:
+        return torch.ones(1)
+    width = edge - 1
+    sigma = 0.3 * ((width - 1) / 2 - 1) + 0.8
+    bell = torch.exp(-0.5 * ((torch.arange(width) - (width - 1) / 2) / sigma) ** 2)
+    bell = functional.pad(bell / bell.sum(), (1, 1))
+    return (bell[:-1] + bell[1:]) / 2
+
+
+WEIGHTS = {"nearest": one_voxel, "majority": binning, "blur": gaussian}
+
+
+def _most(share: Tensor) -> Tensor:
+    """Nearly one-hot: (cells, tied) shares of the tied phases, the others together against them."""
+    others = 1.0 - share.sum(1, keepdim=True)
+    return torch.softmax(torch.cat([share, others], 1) / TEMPERATURE, 1)[:, :-1]
+
+
+def _share(growth: Growth, target: Tensor, codes: Tensor, weights: Tensor) -> Tensor:
+    """Weighted membership of each LR cell's voxels in the tied phases: (cells, tied).
+
+    A node stands for all its voxels, so it weighs what they weigh together.
+    """
+    tree = growth.octree
+    total = torch.zeros_like(target)
+    leaves = zip(tree.levels, tree.classes, _leaves(growth, codes), strict=True)
+    for level, classes, (member, mixed) in leaves:
+        along = weights.view(1 << level.depth, -1).sum(1)
+        within = level.coordinates & ((1 << level.depth) - 1)
+        weight = along[within].prod(-1) * _leaf(growth, level.depth, classes)
+        cell = level.ancestors(tree.levels[0])
+        part = member + mixed[:, None] * target[cell]
+        total = total.index_add(0, cell, part * weight[:, None])
+    return total
 
 
 def _leaves(growth: Growth, codes: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -66,42 +124,6 @@ def _leaves(growth: Growth, codes: Tensor) -> list[tuple[Tensor, Tensor]]:
     ]
     p = growth.probabilities
     return [*known, (p[:, codes], p[:, tree.phases])]
-
-
-def _to_cells(growth: Growth, target: Tensor, codes: Tensor, weights: list[Tensor]) -> Tensor:
-    """Sum weighted node memberships into LR cells: (cells, tied)."""
-    tree = growth.octree
-    total = torch.zeros_like(target)
-    for level, (member, mixed), weight in zip(
-        tree.levels, _leaves(growth, codes), weights, strict=True
-    ):
-        cell = level.ancestors(tree.levels[0])
-        part = member + mixed[:, None] * target[cell]
-        total = total.index_add(0, cell, part * weight[:, None])
-    return total
-
-
-def sampled_share(growth: Growth, target: Tensor, codes: Tensor) -> Tensor:
-    """Membership of the voxel that nearest-neighbour downsampling picks in each LR cell."""
-    tree = growth.octree
-    middle = (1 << tree.depth) >> 1
-    weights = []
-    for level, classes in zip(tree.levels, tree.classes, strict=True):
-        within = level.coordinates & ((1 << level.depth) - 1)
-        here = (within == middle >> (tree.depth - level.depth)).all(-1)
-        weights.append((here & _leaf(growth, level.depth, classes)).float())
-    return _to_cells(growth, target, codes, weights)
-
-
-def majority_share(growth: Growth, target: Tensor, codes: Tensor) -> Tensor:
-    """Share of each LR cell that belongs to a tied phase, softly thresholded at one half."""
-    tree = growth.octree
-    weights = [
-        _leaf(growth, level.depth, classes).float() * 0.125**level.depth
-        for level, classes in zip(tree.levels, tree.classes, strict=True)
-    ]
-    share = _to_cells(growth, target, codes, weights)
-    return torch.sigmoid((share - 0.5) / SOFTNESS)
 
 
 def _leaf(growth: Growth, depth: int, classes: Tensor) -> Tensor:
