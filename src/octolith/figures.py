@@ -24,7 +24,6 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "image.interpolation": "nearest",
     "svg.fonttype": "none",
-    "savefig.bbox": "tight",
 }
 # LR, SR, HR and truth look the same in every plot.
 IMAGE_COLOURS = {"LR": "#7f7f7f", "SR": "#d55e00", "HR": "#0072b2", "truth": "#009e73"}
@@ -39,13 +38,20 @@ def new(rows: int = 1, columns: int = 1, width: float = 7.0, height: float = 3.0
     return figure, axes
 
 
-def save(figure: Figure, stem: str | Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
-    """Write ``stem.svg`` and ``stem.png``; returns the paths."""
+def save(
+    figure: Figure, stem: str | Path, formats: Sequence[str] = ("svg", "png"), tight: bool = True
+) -> list[Path]:
+    """Write ``stem.svg`` and ``stem.png``; returns the paths.
+
+    Parameters
+    ----------
+    tight : cut off (or add) margins, so that legends outside fit; False keeps the figure's size.
+    """
     paths = [Path(f"{stem}.{suffix}") for suffix in formats]
     with mpl.rc_context(STYLE):
         for path in paths:
             with atomic(path) as temporary:
-                figure.savefig(temporary, dpi=160)
+                figure.savefig(temporary, dpi=160, bbox_inches="tight" if tight else None)
     return paths
 
 

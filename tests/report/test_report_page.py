@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from browser import Browser, find
 
 from octolith.errors import InputError
 from octolith.settings import Config, Sample
+from octolith.steps.network import compare
 from octolith.steps.report import index, report
 
 LIMIT = 15 * 2**20
@@ -36,11 +38,14 @@ def page(rock: tuple[Config, Sample], tmp_path_factory: pytest.TempPathFactory) 
     table.replace({"descriptor": {"volume_fraction": NASTY}}).to_csv(
         here / "describe" / "volume_fraction.csv", index=False
     )
-    for image in ("lr", "sr"):
-        write_network(here / "network" / image)
-    (here / "benchmarks").mkdir()
+    write_network(here / "network")
+    for name in ("benchmarks", "logs"):
+        (here / name).mkdir()
     for job in ("ingest-lr", "train-stage1", "superresolve-realisation0-group0"):
         (here / "benchmarks" / f"{job}.tsv").write_text("s\th:m:s\tmax_rss\n61.5\t0:01:01\t512.0\n")
+        (here / "logs" / f"{job}.log").write_text(
+            "$ python step.py\non: Quick CPU, 8 cores, a GPU\n"
+        )
     (here / "benchmarks" / "smooth-realisation0.tsv").write_text("s\th:m:s\tmax_rss\n0.1\t0\t-\n")
     out = here / "report.html"
     report(config.model_copy(update={"results": str(folder)}), sample, out)
@@ -49,16 +54,25 @@ def page(rock: tuple[Config, Sample], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def write_network(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    rows = [
-        {"property": "pores", "axis": "", "value": 50, "unit": "1", "spread": 2.5},
-        {"property": "percolates", "axis": "z", "value": 0, "unit": "1"},
-        {"property": NASTY, "axis": "z", "value": 120.5, "unit": "mD"},
-    ]
-    pd.DataFrame(rows).to_csv(folder / "properties.csv", index=False)
-    for name in ("pores", "throats"):
-        table = pd.DataFrame({"diameter_um": [1.0, 2.0, 4.0], "pore2": [1, 2, -1]})
-        table.to_csv(folder / f"{name}.csv", index=False)
+    """What the network step leaves: LR, and SR that conducts twice as well."""
+    for image, factor in (("lr", 1), ("sr", 2)):
+        rows = [
+            ("pores", "", 50 * factor, "1", 2.5),
+            ("throat_diameter_median", "", 4 / factor, "µm", 0.5),
+            ("percolates", "z", 0, "1", 0),
+            ("permeability", "z", 0, "mD", 0),
+            ("permeability", "x", 120.5 * factor, "mD", 12.5),
+            ("formation_factor", "z", math.inf, "1", math.nan),
+            (NASTY, "z", 3, "mD", math.nan),
+        ]
+        table = pd.DataFrame(rows, columns=["property", "axis", "value", "unit", "spread"])
+        table = table.assign(method="porespy 3, openpnm 4", subvolumes=2)
+        (folder / image).mkdir(parents=True)
+        table.to_csv(folder / image / "properties.csv", index=False)
+        for name in ("pores", "throats"):
+            sizes = pd.DataFrame({"diameter_um": [1.0, 2.0, 4.0], "pore2": [1, 2, -1]})
+            sizes.assign(subvolume=0).to_csv(folder / image / f"{name}.csv", index=False)
+    compare(*(folder / image / "properties.csv" for image in ("lr", "sr")), folder / "change.csv")
 
 
 class Tags(HTMLParser):
@@ -124,16 +138,37 @@ def test_what_machines_read_agrees_with_the_page(page: Path) -> None:
     assert {row["what"] for row in summary["checksums"]} >= {"LR image", "HR image", "truth"}
 
 
+def test_network_and_transport_are_shown_before_and_after(page: Path) -> None:
+    table = pd.read_csv(page.parent / "report" / "network.csv", keep_default_na=False)
+    rows = {(row["property"], row["axis"]): row for row in table.to_dict("records")}
+    assert list(rows)[-1][0] == NASTY  # what nobody knows comes last
+    x = rows["permeability", "x"]
+    assert (x["LR"], x["LR spread"], x["SR"], float(x["ratio"])) == (120.5, "12.5", 241.0, 2.0)
+    text = page.read_text("utf-8")
+    assert "means over the cubes, ± their standard deviation" in text
+    assert ">120 <small>± 12</small></td>" in text or ">121 <small>± 12</small></td>" in text
+    assert ">∞</td>" in text
+    summary = json.loads((page.parent / "report.json").read_text("utf-8"))
+    [factor] = [row for row in summary["network"] if row["property"] == "formation_factor"]
+    assert (factor["SR"], factor["SR spread"]) == ("Infinity", None)
+
+
+def test_every_step_says_where_it_ran(page: Path) -> None:
+    steps = pd.read_csv(page.parent / "report" / "steps.csv", index_col="step")
+    assert steps.loc["train", "machine"] == "Quick CPU, 8 cores, a GPU"
+    assert "not recorded" in page.read_text("utf-8")  # smooth has left no log
+
+
 def test_pores_that_lead_nowhere_are_a_caution(page: Path) -> None:
     summary = json.loads((page.parent / "report.json").read_text("utf-8"))
-    assert [c for c in summary["cautions"] if c.startswith("No pore of SR leads through")]
+    assert [c for c in summary["cautions"] if c.startswith("No pore of LR and SR leads through")]
 
 
 def test_every_chart_is_saved_for_papers(page: Path) -> None:
     svgs = {path.stem for path in (page.parent / "report" / "figures").glob("*.svg")}
     pngs = {path.stem for path in (page.parent / "report" / "figures").glob("*.png")}
     assert svgs == pngs
-    assert {"training-stage1-error", "network-pore-diameter"} <= svgs
+    assert {"training-stage1-error", "network-pore-diameter", "network-permeability"} <= svgs
 
 
 def test_tick_labels_keep_all_their_digits(page: Path) -> None:

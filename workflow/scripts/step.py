@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
 
 from pydantic import ConfigDict, validate_call
 
+from octolith import machine
 from octolith.errors import OctolithError
 
 LISTS = (list, tuple, Sequence)
@@ -59,6 +60,7 @@ def main(step: str, values: str, *words: str) -> None:
     logging.info("$ %s", shlex.join(["python", *sys.argv]))
     module, _, name = step.rpartition(".")
     function = getattr(import_module(f"octolith.steps.{module or step}"), name)
+    logging.info(machine.line())  # which the report shows
     call = validate_call(function, config=ConfigDict(arbitrary_types_allowed=True))
     call(**json.loads(values), **paths(words, function))
 

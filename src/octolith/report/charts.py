@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from octolith import figures
-from octolith.report.words import descriptor_name, pair
+from octolith.report.words import descriptor_name, pair, property_name
 
 WIDTH, HEIGHT = 3.3, 2.35
 # Told apart without colour as well.
@@ -23,6 +24,8 @@ DASHES = {"LR": (0, (5, 2)), "SR": "-", "HR": (0, (1, 1.2)), "truth": (0, (4, 1,
 MARKERS = {"LR": "s", "SR": "o", "HR": "D", "truth": "^"}
 ORDER = ("LR", "SR", "HR", "truth")
 MOST_PANELS = 8
+# Numbers of pores above this are drawn on a logarithmic axis.
+MANY = 50
 
 Key = tuple[str, str, str, str]
 """Descriptor, phase, other phase, unit."""
@@ -73,9 +76,10 @@ def _legend(figure: Figure, axis: Any) -> None:
     )  # fmt: skip
 
 
-def _epochs(axis: Any) -> None:
+def _epochs(axis: Any, log: pd.DataFrame) -> None:
     axis.set_xlabel("epoch")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axis.set_xlim(log["epoch"].min() - 0.5, log["epoch"].max() + 0.5)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
 
 
 def _slug(*parts: object) -> str:
@@ -185,8 +189,12 @@ def _present(rows: pd.DataFrame) -> list[str]:
 
 
 def _axis(descriptor: str, unit: str) -> str:
-    name = descriptor_name(descriptor)
-    return f"{name}, {unit}" if unit and unit != "1" else name
+    return _labelled(descriptor_name(descriptor), unit)
+
+
+def _labelled(name: str, unit: str) -> str:
+    """What an axis shows, with its unit, in lines that are no longer than the axis."""
+    return fill(f"{name}, {unit}" if unit not in ("", "1") else name, 26)
 
 
 # ---- training --------------------------------------------------------------------------------
@@ -206,21 +214,22 @@ def training_charts(stage: int, log: pd.DataFrame) -> list[Chart]:
             axis.plot(
                 looks["epoch"], looks[column], linestyle="-" if thick else dashes, label=name,
                 color="#d55e00" if thick else "#8a8f98", lw=2.0 if thick else 1.0,
+                marker="o", ms=3.5 if thick else 2,
             )  # fmt: skip
         _mark(axis, best)
         lowest = float(looks["error"].min())
-        _epochs(axis)
+        _epochs(axis, log)
         axis.set_ylabel("error, share of HR")
         axis.set_ylim(bottom=0)
         _legend(figure, axis)
         words = f"Epoch {best} of {int(log['epoch'].max())} was chosen, with {lowest:.3g}."
         charts.append(Chart(f"training-stage{stage}-error", "Error by epoch", words, figure))
     figure, axis = _panel("Wasserstein estimate")
-    axis.plot(log["epoch"], log["wasserstein"], color="#0072b2", lw=1.6)
+    axis.plot(log["epoch"], log["wasserstein"], color="#0072b2", lw=1.6, marker="o", ms=2.5)
     if best is not None:
         _mark(axis, best)
     axis.axhline(0, color="#8a8f98", lw=0.8)
-    _epochs(axis)
+    _epochs(axis, log)
     axis.set_ylabel("critic: real − generated")
     words = f"From {log['wasserstein'].iloc[0]:.3g} to {log['wasserstein'].iloc[-1]:.3g}."
     charts.append(Chart(f"training-stage{stage}-critic", "Wasserstein estimate", words, figure))
@@ -244,13 +253,58 @@ def _mark(axis: Any, epoch: int) -> None:
 
 # ---- pores -----------------------------------------------------------------------------------
 
+BY_AXIS = ("permeability", "relative_diffusivity", "connected_porosity")
 
-def size_charts(tables: dict[str, pd.DataFrame], what: str, column: str) -> list[Chart]:
-    """Distribution of pore or throat diameters in LR, SR and truth (paper 1, figure 14)."""
+
+def axis_charts(networks: dict[str, pd.DataFrame]) -> list[Chart]:
+    """What conducts along each axis, with its spread over cubes, in LR, SR and truth."""
+    tables = [table.assign(image=image) for image, table in networks.items()]
+    if not tables:
+        return []
+    rows = pd.concat(tables)
+    rows = rows[rows["property"].str.partition(" (")[0].isin(BY_AXIS) & (rows["axis"] != "")]
+    return [
+        _by_axis(str(name), str(unit), own)
+        for (name, unit), own in rows.groupby(["property", "unit"], sort=False)
+        if (own["value"] > 0).any()  # else nothing conducts, which the table says better
+    ]
+
+
+def _by_axis(name: str, unit: str, rows: pd.DataFrame) -> Chart:
+    title = property_name(name)
+    figure, axis = _panel(title)
+    shown = list(_images(rows))
+    axes = sorted(rows["axis"].unique())
+    for number, (image, own) in enumerate(shown):
+        along = own.set_index("axis").reindex(axes)
+        axis.errorbar(
+            np.arange(len(axes)) + 0.18 * (number - (len(shown) - 1) / 2), along["value"],
+            yerr=along["spread"].fillna(0), fmt=MARKERS[image], color=figures.IMAGE_COLOURS[image],
+            ms=5, capsize=3, lw=1.4, label=image,
+        )  # fmt: skip
+    axis.set_xticks(range(len(axes)), axes)
+    axis.set_xlim(-0.5, len(axes) - 0.5)
+    axis.set_xlabel("along")
+    axis.set_ylim(bottom=0)
+    axis.set_ylabel(_labelled(title, unit))
+    _legend(figure, axis)
+    means = "; ".join(f"{image} {own['value'].mean():.3g}" for image, own in shown)
+    words = f"Means over the axes: {means}{'' if unit == '1' else ' ' + unit}."
+    return Chart(_slug("network", name), title, words, figure)
+
+
+def size_charts(tables: dict[str, pd.DataFrame], what: str) -> list[Chart]:
+    """Distribution of pore or throat diameters in LR, SR and truth (paper 1, figure 14).
+
+    Parameters
+    ----------
+    tables : image -> table with ``diameter_um``.
+    what : ``Pore`` or ``Throat``.
+    """
     found = {
-        image: table.loc[table[column] > 0, column].to_numpy()
+        image: table.loc[table["diameter_um"] > 0, "diameter_um"].to_numpy()
         for image, table in tables.items()
-        if column in table and (table[column] > 0).any()
+        if (table["diameter_um"] > 0).any()
     }
     if not found:
         return []
@@ -264,6 +318,12 @@ def size_charts(tables: dict[str, pd.DataFrame], what: str, column: str) -> list
             linestyle=DASHES[image], label=f"{image} ({len(values):,})",
         )  # fmt: skip
     axis.set_xscale("log")
+    if axis.get_ylim()[1] > MANY:  # LR has tens of pores where SR has thousands
+        axis.set_yscale("log")
+        axis.set_ylim(bottom=0.7)
+        axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    else:
+        axis.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())

@@ -18,7 +18,8 @@ NAME = "ro-crate-metadata.json"
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
 # What a colleague opens, and what machines go on with; not every block and checkpoint.
 LISTED = (
-    "report.html", "report.json", "report/*.csv", "describe/*.csv", "network/*/*.csv",
+    "report.html", "report.json", "report/*.csv", "describe/*.csv", "network/*.csv",
+    "network/*/*.csv",
     "smooth/*.h5", "segment/*.h5", "export/*", "train/*/weights.safetensors", "train/*/log.csv",
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ import pandas as pd
 from octolith.report.charts import chosen_epoch
 from octolith.report.run import Run
 from octolith.report.views import Box
-from octolith.report.words import descriptor_name, number, pair, percent
+from octolith.report.words import descriptor_name, enumerated, number, pair, percent
 from octolith.volumes import OUTSIDE
 
 # A mean over HR images is called uncertain above this standard error, relative to the mean.
@@ -87,13 +87,18 @@ def _word(lr: float, sr: float, spread: float, sure: float | None) -> str:
 
 @dataclass(frozen=True)
 class Score:
-    """How many rows came closer to one reference; ``change`` is the median of the distances'."""
+    """How many rows came closer to one reference.
+
+    ``change`` is the median change of the distances, relative to those of LR, and ``spread`` the
+    median spread of that change over realisations.
+    """
 
     reference: str
     closer: int
     farther: int
     undecided: int
     change: float
+    spread: float
 
     @property
     def rows(self) -> int:
@@ -104,6 +109,13 @@ class Score:
     def net(self) -> float:
         """Share of rows that came closer, less the share that went farther."""
         return (self.closer - self.farther) / self.rows if self.rows else math.nan
+
+    @property
+    def word(self) -> str:
+        """The score as a word: what more than half of the rows say."""
+        if self.closer * 2 > self.rows:
+            return "closer"
+        return "farther" if self.farther * 2 > self.rows else "undecided"
 
     @property
     def words(self) -> str:
@@ -134,10 +146,17 @@ def scores_by_family(rows: list[Verdict]) -> dict[str, list[Score]]:
 
 def _score(reference: str, rows: list[Verdict]) -> Score:
     own = [row for row in rows if row.reference == reference]
-    changes = [row.change for row in own if math.isfinite(row.change)]
     count = Counter(row.word for row in own)
-    change = float(np.median(changes)) if changes else math.nan
-    return Score(reference, count["closer"], count["farther"], count["within chance"], change)
+    return Score(
+        reference, count["closer"], count["farther"], count["within chance"],
+        change=_median(row.change for row in own),
+        spread=_median(row.spread / row.lr for row in own if row.lr),
+    )  # fmt: skip
+
+
+def _median(values: Iterable[float]) -> float:
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.median(known)) if known else math.nan
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
@@ -280,17 +299,18 @@ def _excess(faces: np.ndarray, others: np.ndarray) -> float:
 
 def _closed(run: Run) -> list[str]:
     """Axes along which the pore space of an image has no way through."""
-    found = []
+    by_axes: dict[tuple[str, ...], list[str]] = {}
     for image, table in run.networks.items():
         rows = table[table["property"] == "percolates"]
-        shut = rows.loc[rows["value"] == 0, "axis"].tolist()
+        shut = tuple(sorted(rows.loc[rows["value"] == 0, "axis"]))
         if shut:
-            found.append(
-                f"No pore of {image} leads through the cube that was measured along "
-                f"{', '.join(shut)}: its permeability there is zero, which says as much of the "
-                "size of the cube as of the rock."
-            )
-    return found
+            by_axes.setdefault(shut, []).append(image)
+    return [
+        f"No pore of {enumerated(images)} leads through a cube that was measured along "
+        f"{enumerated(axes)}: the permeability there is zero, which says as much of the size of "
+        "the cubes as of the rock."
+        for axes, images in by_axes.items()
+    ]
 
 
 def _training(run: Run) -> list[str]:
@@ -301,10 +321,9 @@ def _training(run: Run) -> list[str]:
     ]
     if not late:
         return []
-    stages = f"Stage {late[0]}" if len(late) == 1 else f"Stages {' and '.join(late)}"
     return [
-        f"The best epoch was the last one ({stages}), so that more epochs may still improve "
-        "it: raise train.all.epochs."
+        f"The best epoch was the last one (stage {enumerated(late)}), so that more epochs may "
+        "still improve it: raise train.all.epochs."
     ]
 
 

@@ -20,30 +20,20 @@ from markupsafe import Markup
 from octolith import figures
 from octolith.errors import InputError
 from octolith.files import atomic
+from octolith.machine import machine
 from octolith.progress import track
 from octolith.report import charts, judgement, pictures, pore_space, records, views, words
 from octolith.report.run import Run, image_fractions, phase_fractions
+from octolith.report.tables import (
+    Table,
+    comparison_table,
+    fraction_table,
+    network_table,
+    node_table,
+    step_table,
+)
 
 RESOURCES = files("octolith") / "resources" / "report"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the page and of a CSV beside it: titles of the columns, and rows of values."""
-
-    name: str
-    titles: dict[str, str]
-    frame: pd.DataFrame
-
-    @property
-    def rows(self) -> list[list[Any]]:
-        """The values as plain Python objects."""
-        return [list(row) for row in self.frame[list(self.titles)].astype(object).to_numpy()]
-
-    @property
-    def records(self) -> list[dict[Any, Any]]:
-        """The rows by name, with what has no title too."""
-        return self.frame.to_dict("records")
 
 
 @dataclass(frozen=True)
@@ -81,6 +71,8 @@ class Page:
     training: list[dict[str, Any]]
     network: Table | None
     network_charts: list[charts.Chart]
+    network_pictures: dict[str, str]
+    network_methods: list[str]
     nodes: Table
     steps: Table
     checksums: Table
@@ -138,8 +130,10 @@ def assemble(run: Run) -> Page:
         stage_colours=views.stage_colours(run.config.stages),
         descriptors=_descriptors(run),
         training=[_training(run, stage) for stage in range(1, run.config.stages + 1)],
-        network=network_table(run.networks),
+        network=network_table(run),
         network_charts=_network_charts(run),
+        network_pictures=_network_pictures(run),
+        network_methods=_network_methods(run),
         nodes=node_table(run),
         steps=step_table(run.jobs),
         checksums=Table(
@@ -163,7 +157,7 @@ def write(page: Page, out: str | Path) -> None:
             table.frame.to_csv(temporary, index=False)
     drawings = {}
     for chart in track(page.charts, "figures"):
-        svg, _ = figures.save(chart.figure, beside / "figures" / chart.name)
+        svg, _ = figures.save(chart.figure, beside / "figures" / chart.name, tight=False)
         drawings[chart.name] = charts.inline(chart, svg.read_text("utf-8"))
     with atomic(beside / "preview.png") as temporary:
         temporary.write_bytes(page.preview)
@@ -174,64 +168,6 @@ def write(page: Page, out: str | Path) -> None:
     )
     with atomic(out) as temporary:
         temporary.write_text(text, "utf-8")
-
-
-# ---- tables ----------------------------------------------------------------------------------
-
-
-def node_table(run: Run) -> Table:
-    """Dense and mixed nodes of each stage, first realisation (paper 1, table 2)."""
-    own = run.nodes[run.nodes["realisation"] == 0].reset_index(drop=True)
-    voxels = [math.prod(run.lr.shape) * 8 ** (stage - 1) for stage in own["stage"]]
-    shapes = [" × ".join(str(n << (stage - 1)) for n in run.lr.shape) for stage in own["stage"]]
-    frame = own.assign(
-        cell_um=[run.lr_um / 2 ** (stage - 1) for stage in own["stage"]],
-        grid=shapes,
-        voxels=voxels,
-        mixed_share=own["mixed"] / voxels,
-        stored_share=own["nodes"].cumsum() / voxels,
-    )
-    titles = {
-        "stage": "Stage", "cell_um": "Cell, µm", "grid": "Grid", "voxels": "Voxels of the grid",
-        "dense": "Dense nodes", "mixed": "Mixed nodes", "mixed_share": "Mixed, share of grid",
-    }  # fmt: skip
-    return Table("nodes", titles, frame.drop(columns="realisation"))
-
-
-def step_table(jobs: pd.DataFrame) -> Table:
-    """Wall time and memory of the steps."""
-    titles = {"step": "Step", "jobs": "Jobs", "seconds": "Wall time", "memory_mb": "Peak memory"}
-    return Table("steps", titles, records.steps(jobs))
-
-
-def comparison_table(rows: list[judgement.Verdict]) -> Table:
-    """The first table."""
-    frame = pd.DataFrame([asdict(row) for row in rows])
-    return Table("comparison", {str(name): str(name) for name in frame}, frame)
-
-
-def fraction_table(fractions: dict[str, dict[str, float]]) -> Table:
-    """Volume fractions of whole images."""
-    frame = pd.DataFrame(fractions).rename_axis("phase").reset_index()
-    return Table("fractions", {str(name): str(name) for name in frame}, frame)
-
-
-def network_table(networks: dict[str, pd.DataFrame]) -> Table | None:
-    """Properties of the pore network and of transport, an image a column."""
-    if not networks:
-        return None
-    keys = ["property", "axis", "unit"]
-    columns = []
-    for image, table in networks.items():
-        by_property = table.groupby(keys, sort=False)
-        columns.append(by_property["value"].mean().rename(image))
-        if "spread" in table:
-            columns.append(by_property["spread"].mean().rename(f"{image} spread"))
-    frame = pd.concat(columns, axis=1, sort=False).reset_index()
-    frame["property"] = frame["property"].map(words.property_name)
-    titles = {"property": "Property", "axis": "Axis"}
-    titles |= {image: image for image in networks} | {"unit": "Unit"}
-    return Table("network", titles, frame)
 
 
 # ---- parts -----------------------------------------------------------------------------------
@@ -274,20 +210,35 @@ def _training(run: Run, stage: int) -> dict[str, Any]:
 
 
 def _network_charts(run: Run) -> list[charts.Chart]:
-    drawn: list[charts.Chart] = []
+    drawn = charts.axis_charts(run.networks)
     for file, what in (("pores", "Pore"), ("throats", "Throat")):
         tables = {
             image: _inner(pd.read_csv(path))
             for image in run.networks
             if (path := Path(run.layout.network(image.lower(), f"{file}.csv"))).is_file()
         }
-        drawn += charts.size_charts(tables, what, "diameter_um")
+        drawn += charts.size_charts(tables, what)
     return drawn
 
 
 def _inner(table: pd.DataFrame) -> pd.DataFrame:
     """Without the throats that lead out of the image, which are cuts and not throats."""
     return table[table["pore2"] >= 0] if "pore2" in table else table
+
+
+def _network_pictures(run: Run) -> dict[str, str]:
+    """The network of the first cube of each image."""
+    found = {
+        image: Path(run.layout.network(image.lower(), "subvolume0", "network.png"))
+        for image in run.networks
+    }
+    return {image: pictures.file_uri(path) for image, path in found.items() if path.is_file()}
+
+
+def _network_methods(run: Run) -> list[str]:
+    """Libraries with their versions, each once."""
+    every = [text for table in run.networks.values() for text in table["method"].unique()]
+    return sorted({part for text in every for part in text.split(", ")})
 
 
 def _step_figures(run: Run) -> dict[str, str]:
@@ -330,7 +281,7 @@ def summary(page: Page) -> dict[str, Any]:
         "seed": run.config.seed,
         "versions": records.versions(),
         "commit": records.commit(),
-        "machine": records.machine(),
+        "machine": machine(),
         "checksums": _records(page.checksums.frame),
         "configuration": run.config.model_dump(mode="json"),
         "sample_row": run.sample.model_dump(mode="json"),
@@ -342,10 +293,14 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _finite(row: dict[Any, Any]) -> dict[str, Any]:
-    """JSON knows no NaN."""
-    return {
-        str(k): None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()
-    }
+    """JSON knows neither NaN, which becomes null, nor infinity, which becomes a text."""
+
+    def known(value: Any) -> Any:
+        if not isinstance(value, float) or math.isfinite(value):
+            return value
+        return None if math.isnan(value) else _sortable(value)
+
+    return {str(key): known(value) for key, value in row.items()}
 
 
 # ---- rendering -------------------------------------------------------------------------------
@@ -358,9 +313,11 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {
-        "number": words.number, "percent": words.percent, "duration": words.duration,
+        "number": words.number, "percent": words.percent, "change": words.change,
+        "duration": words.duration,
         "capfirst": words.capfirst, "size": words.size, "packed": pore_space.packed,
-        "yaml": _yaml, "embedded": embedded,
+        "yaml": _yaml, "embedded": embedded, "sortable": _sortable,
+        "property": words.property_name,
     }  # fmt: skip
     scripts: list[str] = []
 
@@ -388,6 +345,11 @@ def _resource(name: str) -> str:
     if not path.is_file():
         raise InputError(name, "no such template", "one of the package's", "Install it again.")
     return path.read_text("utf-8")
+
+
+def _sortable(value: float) -> str:
+    """A number as JavaScript reads it."""
+    return str(value).replace("inf", "Infinity")
 
 
 def _yaml(values: Any) -> str:

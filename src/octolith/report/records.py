@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import subprocess
 from dataclasses import dataclass
@@ -82,26 +81,6 @@ def commit() -> str:
         return ""
 
 
-def machine() -> dict[str, str]:
-    """Where the page was written, which is where the last steps ran."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
-        "memory": f"{memory / 2**30:.0f} GiB",
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or "unknown"
-
-
 def checksums(run: Run) -> pd.DataFrame:
     """SHA-256 of what was given and of the weights: ``what``, ``path``, ``bytes``, ``sha256``."""
     rows: list[dict[str, Any]] = []
@@ -127,13 +106,14 @@ def _digest(path: Path) -> dict[str, Any]:
 
 
 def steps(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Jobs, wall time and peak memory of each step, in the order of the chain."""
+    """Jobs, wall time, peak memory and machines of each step, in the order of the chain."""
     order = ["ingest", "segment", "pyramid", "train", "superresolve", "stitch", "smooth",
              "describe", "network", "export"]  # fmt: skip
     if jobs.empty:
-        return pd.DataFrame(columns=["step", "jobs", "seconds", "memory_mb"])
+        return pd.DataFrame(columns=["step", "jobs", "seconds", "memory_mb", "machine"])
     grouped = jobs.groupby("step").agg(
-        jobs=("job", "size"), seconds=("seconds", "sum"), memory_mb=("memory_mb", "max")
-    )
+        jobs=("job", "size"), seconds=("seconds", "sum"), memory_mb=("memory_mb", "max"),
+        machine=("machine", lambda names: "; ".join(sorted({name for name in names if name}))),
+    )  # fmt: skip
     known = [step for step in order if step in grouped.index]
     return grouped.loc[[*known, *sorted(set(grouped.index) - {*known, "report"})]].reset_index()

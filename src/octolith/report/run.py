@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from octolith import machine
 from octolith.descriptors.comparison import read_table
 from octolith.errors import InputError
 from octolith.layout import Layout
@@ -21,6 +22,8 @@ from octolith.volumes import ImageSet, Volume, open_volume, read_images
 
 COMPARED = ["descriptor", "phase", "other", "reference", "lr_distance", "sr_distance", "unit",
             "ratio", "closer", "spread"]  # fmt: skip
+MEASURED = ["property", "axis", "value", "unit", "method", "spread", "subvolumes"]
+CHANGED = ["property", "axis", "unit", "difference", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,12 @@ class Run:
     hr : the microscope images as labels.
     comparison : a row for each thing compared with HR or truth (docs/architecture.md).
     descriptors : name -> tidy table over patches.
-    networks : ``LR``, ``SR``, ``truth`` -> properties of the pore network.
+    networks : ``LR``, ``SR``, ``truth`` -> properties of the pore network and of transport, their
+        means over cubes and the spread of them.
+    change : what changed in them from LR to SR; empty where the network is not measured.
     training : one log a stage; a row an epoch.
     nodes : ``realisation``, ``stage``, ``dense``, ``mixed`` summed over blocks.
-    jobs : ``job``, ``step``, ``seconds``, ``memory_mb`` of everything that the workflow ran.
+    jobs : ``job``, ``step``, ``seconds``, ``memory_mb``, ``machine`` of all that the workflow ran.
     """
 
     config: Config
@@ -52,6 +57,7 @@ class Run:
     comparison: pd.DataFrame
     descriptors: dict[str, pd.DataFrame]
     networks: dict[str, pd.DataFrame]
+    change: pd.DataFrame
     training: list[pd.DataFrame]
     nodes: pd.DataFrame
     jobs: pd.DataFrame
@@ -136,16 +142,21 @@ def open_run(config: Config, sample: Sample) -> Iterator[Run]:
                 for name in config.describe.descriptors
             },
             networks={
-                image: _table(path, ["property", "axis", "value", "unit"])
+                image: _table(path, MEASURED)
                 for image in ("LR", "SR", "truth")
                 if Path(path := layout.network(image.lower(), "properties.csv")).is_file()
             },
+            change=(
+                _table(layout.network("change.csv"), CHANGED)
+                if Path(layout.network("change.csv")).is_file()
+                else pd.DataFrame(columns=CHANGED)
+            ),
             training=[
                 _table(layout.training_log(stage), ["epoch", "wasserstein"])
                 for stage in range(1, config.stages + 1)
             ],
             nodes=_nodes(layout, len(sr)),
-            jobs=_jobs(Path(layout.benchmark("*")).parent),
+            jobs=_jobs(layout),
         )
 
 
@@ -220,10 +231,10 @@ def _nodes(layout: Layout, realisations: int) -> pd.DataFrame:
     return pd.concat(tables).groupby(both, as_index=False)[["nodes", "dense", "mixed"]].sum()
 
 
-def _jobs(folder: Path) -> pd.DataFrame:
+def _jobs(layout: Layout) -> pd.DataFrame:
     """What Snakemake measured of each job; it writes NA or '-' for jobs that were too short."""
     rows = []
-    for path in sorted(folder.glob("*.tsv")):
+    for path in sorted(Path(layout.benchmark("*")).parent.glob("*.tsv")):
         runs = pd.read_csv(path, sep="\t", na_values=["-"])
         rows.append(
             {
@@ -231,6 +242,7 @@ def _jobs(folder: Path) -> pd.DataFrame:
                 "step": path.stem.split("-")[0],
                 "seconds": float(runs["s"].sum()) if "s" in runs else math.nan,
                 "memory_mb": float(runs["max_rss"].max()) if "max_rss" in runs else math.nan,
+                "machine": machine.read_line(layout.log(path.stem)),
             }
         )
-    return pd.DataFrame(rows, columns=["job", "step", "seconds", "memory_mb"])
+    return pd.DataFrame(rows, columns=["job", "step", "seconds", "memory_mb", "machine"])

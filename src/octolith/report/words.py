@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 NAMES = {
     "two_point_correlation": "two-point correlation S₂",
@@ -17,6 +18,7 @@ NAMES = {
     "F4": "F₄, scaled",
     "F6": "F₆, scaled",
     "cluster_function": "two-point cluster function",
+    "interfacial_area": "interfacial area, share of faces",
     "specific_surface_faces": "specific surface, voxel faces",
     "minkowski": "Minkowski functionals",
     "minkowski_volume": "Minkowski volume",
@@ -40,25 +42,59 @@ def descriptor_name(name: str) -> str:
     return NAMES.get(name, name.replace("_", " "))
 
 
+# In the order in which a table has them.
 PROPERTIES = {
-    "edge": "edge of the cube looked at",
+    "edge": "edge of a cube",
+    "voxel": "edge of a voxel",
+    "porosity": "porosity",
+    "isolated_porosity": "porosity that reaches no face",
+    "connected_porosity": "porosity that joins both faces",
+    "percolates": "cubes with a way through, share",
     "pores": "number of pores",
     "throats": "number of throats",
+    "unconnected_pores": "pores without a throat",
+    "pore_diameter_mean": "pore diameter, mean",
     "pore_diameter_median": "pore diameter, median",
+    "throat_diameter_mean": "throat diameter, mean",
     "throat_diameter_median": "throat diameter, median",
     "coordination_mean": "coordination number, mean",
-    "percolates": "a way through (1: yes)",
+    "permeability": "permeability",
+    "formation_factor": "formation factor",
+    "relative_diffusivity": "relative diffusivity",
+    "tortuosity_factor": "tortuosity factor",
 }
 
 
 def property_name(name: str) -> str:
-    """A property of a pore network as prose."""
-    return PROPERTIES.get(name, name.replace("_", " "))
+    """A property of a pore network as prose; what conducts follows in brackets.
+
+    >>> property_name("relative_diffusivity (pore)"), property_name("coordination_mean")
+    ('relative diffusivity (pore)', 'coordination number, mean')
+    """
+    what, bracket, medium = name.partition(" (")
+    return PROPERTIES.get(what, what.replace("_", " ")) + bracket + medium
+
+
+def property_order(name: str) -> tuple[int, str]:
+    """Sorts properties as people read them: sizes, connection, network, flow, diffusion, others."""
+    what, _, medium = name.partition(" (")
+    known = list(PROPERTIES)
+    return (known.index(what) if what in known else len(known), medium)
 
 
 def pair(phase: str, other: str = "") -> str:
     """A phase, or two that meet."""
-    return f"{phase} – {other}" if other else phase or "all phases"
+    return f"{phase} – {other}" if other not in ("", phase) else phase or "all phases"
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """Names as part of a sentence.
+
+    >>> enumerated(["LR"]), enumerated(["x", "y", "z"])
+    ('LR', 'x, y and z')
+    """
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def number(value: object, digits: int = 3) -> str:
@@ -67,11 +103,15 @@ def number(value: object, digits: int = 3) -> str:
 
     >>> number(0.123456), number(1234567), number(float("nan")), number(True), number(0.00001234)
     ('0.123', '1,234,567', '–', 'yes', '1.23 × 10⁻⁵')
+    >>> number(float("inf"))
+    '∞'
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
+    if isinstance(value, float) and math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     if not isinstance(value, int | float):
         return str(value)
     return _decimal(value, digits).replace("-", "−")
@@ -99,6 +139,17 @@ def percent(share: float, digits: int = 1) -> str:
         if math.isfinite(share)
         else "–"
     )
+
+
+def change(share: float, digits: int = 0) -> str:
+    """A change in per cent with its sign; what rounds to nothing has none.
+
+    >>> change(0.204), change(-0.05), change(-0.001), change(float("nan"))
+    ('+20\xa0%', '−5\xa0%', '0\xa0%', '–')
+    """
+    if round(share * 100, digits) == 0:
+        share = 0.0
+    return ("+" if share > 0 else "") + percent(share, digits)
 
 
 def duration(seconds: float) -> str:

@@ -39,7 +39,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
   const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
   const watch = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries)
-      if (isIntersecting) for (const [id, link] of links) link.toggleAttribute("aria-current", id === target.id);
+      if (isIntersecting) for (const [id, link] of links)
+        id === target.id ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
   }, { rootMargin: "-20% 0px -70% 0px" });
   for (const id of links.keys()) { const part = document.getElementById(id); if (part) watch.observe(part); }
 }

@@ -1,0 +1,95 @@
+"""The tables of the page, each of which is also a CSV beside it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from octolith.report import judgement, records, words
+from octolith.report.run import Run
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page and of a CSV beside it: titles of the columns, and rows of values."""
+
+    name: str
+    titles: dict[str, str]
+    frame: pd.DataFrame
+
+    @property
+    def rows(self) -> list[list[Any]]:
+        """The values as plain Python objects."""
+        return [list(row) for row in self.frame[list(self.titles)].astype(object).to_numpy()]
+
+    @property
+    def records(self) -> list[dict[Any, Any]]:
+        """The rows by name, with what has no title too."""
+        return self.frame.to_dict("records")
+
+
+def node_table(run: Run) -> Table:
+    """Dense and mixed nodes of each stage, first realisation (paper 1, table 2)."""
+    own = run.nodes[run.nodes["realisation"] == 0].reset_index(drop=True)
+    voxels = [math.prod(run.lr.shape) * 8 ** (stage - 1) for stage in own["stage"]]
+    shapes = [" × ".join(str(n << (stage - 1)) for n in run.lr.shape) for stage in own["stage"]]
+    frame = own.assign(
+        cell_um=[run.lr_um / 2 ** (stage - 1) for stage in own["stage"]],
+        grid=shapes,
+        voxels=voxels,
+        mixed_share=own["mixed"] / voxels,
+        stored_share=own["nodes"].cumsum() / voxels,
+    )
+    titles = {
+        "stage": "Stage", "cell_um": "Cell, µm", "grid": "Grid", "voxels": "Voxels of the grid",
+        "dense": "Dense nodes", "mixed": "Mixed nodes", "mixed_share": "Mixed, share of grid",
+    }  # fmt: skip
+    return Table("nodes", titles, frame.drop(columns="realisation"))
+
+
+def step_table(jobs: pd.DataFrame) -> Table:
+    """Wall time and memory of the steps, and where they ran."""
+    titles = {"step": "Step", "jobs": "Jobs", "seconds": "Wall time", "memory_mb": "Peak memory",
+              "machine": "Ran on"}  # fmt: skip
+    return Table("steps", titles, records.steps(jobs))
+
+
+def comparison_table(rows: list[judgement.Verdict]) -> Table:
+    """The first table."""
+    frame = pd.DataFrame([asdict(row) for row in rows])
+    return Table("comparison", {str(name): str(name) for name in frame}, frame)
+
+
+def fraction_table(fractions: dict[str, dict[str, float]]) -> Table:
+    """Volume fractions of whole images."""
+    frame = pd.DataFrame(fractions).rename_axis("phase").reset_index()
+    return Table("fractions", {str(name): str(name) for name in frame}, frame)
+
+
+def network_table(run: Run) -> Table | None:
+    """Properties of pore network and transport, an image a column, and what changed from LR to SR.
+
+    ``<image> spread`` is the standard deviation over cubes, empty for one.
+    """
+    if not run.networks:
+        return None
+    keys = ["property", "axis", "unit"]
+    columns = [
+        rows.set_index(keys)[["value", "spread"]].set_axis([image, f"{image} spread"], axis=1)
+        for image, rows in run.networks.items()
+    ]
+    if not run.change.empty:
+        columns.append(run.change.set_index(keys)[["difference", "ratio"]])
+    frame = pd.concat(columns, axis=1, sort=False).reset_index()
+    order = sorted(frame.index, key=lambda row: _order(*frame.loc[row, ["property", "axis"]]))
+    frame = frame.loc[order].reset_index(drop=True)
+    titles = {"property": "Property", "axis": "Axis"} | {image: image for image in run.networks}
+    titles |= {"ratio": "SR / LR"} if "ratio" in frame else {}
+    return Table("network", titles | {"unit": "Unit"}, frame)
+
+
+def _order(name: str, axis: str) -> tuple[object, ...]:
+    return (*words.property_order(name), name, axis)
