@@ -19,7 +19,7 @@ QUICK = ("--slurm-init-seconds-before-status-checks", "6", "--latency-wait", "10
 
 
 class Slurm:
-    """One node with two pretend GPUs, in namespaces of its own."""
+    """Two nodes with two pretend GPUs each, in namespaces of their own."""
 
     def __init__(self) -> None:
         self._namespaces = subprocess.Popen(

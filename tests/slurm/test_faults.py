@@ -103,13 +103,12 @@ def test_snakemake_killed_is_unlocked_and_started_again(slurm: Slurm, finished, 
     assert_undisturbed(checkout, finished, STAGE)
 
 
-def test_a_drained_node_delays_and_nothing_more(slurm: Slurm, finished, lost):
+def test_drained_nodes_delay_and_nothing_more(slurm: Slurm, finished, lost):
     checkout = lost(STAGE)
-    node = slurm.ask("sinfo", "-h", "-o", "%n").split()[0]
-    slurm.ask("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
+    slurm.ask("scontrol", "update", "nodename=one,two", "state=drain", "reason=test")
     snakemake = slurm.start(checkout.folder, STAGE)
     until(lambda: [job for (job,) in slurm.jobs("jobid", "--states=pending")])
-    slurm.ask("scontrol", "update", f"nodename={node}", "state=resume")
+    slurm.ask("scontrol", "update", "nodename=one,two", "state=resume")
     said, _ = snakemake.communicate()
     assert snakemake.returncode == 0, said
     assert_undisturbed(checkout, finished, STAGE)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # with_slurm.sh COMMAND...
-# Run COMMAND against a private Slurm of one node with two pretend GPUs. It listens on 127.0.0.1
-# alone, lives in one temporary folder and dies with this script, whose mount and process
+# Run COMMAND against a private Slurm of two nodes, with two pretend GPUs each, that are both this
+# machine. It listens on 127.0.0.1 alone, lives in one temporary folder and dies with this script, whose mount and process
 # namespaces are its own: nothing of the machine's is changed.
 # Needs root and the Debian packages slurm-wlm and munge.
 set -euo pipefail
@@ -13,8 +13,9 @@ fi
 home=$(mktemp -d "${TMPDIR:-/tmp}/slurm.XXXXXX")
 chmod 755 "$home"
 trap 'status=$?; rm -rf "$home"; exit $status' EXIT
-node=$(hostname -s)
-mkdir -p "$home"/{etc,log,run,state,spool}
+nodes=(one two)
+mkdir -p "$home"/{etc,log,run,state} "$home"/spool/{one,two}
+port=$(shuf -i 20000-29999 -n 1) # another Slurm of another test may be running
 
 die() {
     echo "with_slurm: $*" >&2
@@ -40,9 +41,8 @@ runuser -u munge -- munged --key-file="$home/munge/key" --socket="$home/munge/so
 # No cgroups: memory is watched by sampling (OverMemoryKill).
 cat > "$home/etc/slurm.conf" << EOF
 ClusterName=test
-SlurmctldHost=$node(127.0.0.1)
-SlurmctldPort=16817
-SlurmdPort=16818
+SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmctldPort=$port
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -50,11 +50,11 @@ AuthInfo=socket=$home/munge/socket
 CredType=cred/munge
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 StateSaveLocation=$home/state
-SlurmdSpoolDir=$home/spool
+SlurmdSpoolDir=$home/spool/%n
 SlurmctldPidFile=$home/run/slurmctld.pid
-SlurmdPidFile=$home/run/slurmd.pid
+SlurmdPidFile=$home/run/slurmd.%n.pid
 SlurmctldLogFile=$home/log/slurmctld.log
-SlurmdLogFile=$home/log/slurmd.log
+SlurmdLogFile=$home/log/slurmd.%n.log
 MailProg=/bin/true
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
@@ -73,7 +73,8 @@ JobCompType=jobcomp/filetxt
 JobCompLoc=$home/log/completed
 MinJobAge=3600
 KillWait=${SLURM_KILL_WAIT:-5}
-NodeName=$node NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 Gres=gpu:h200:2 State=UNKNOWN
+NodeName=one NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=16 RealMemory=64000 Gres=gpu:h200:2 State=UNKNOWN
+NodeName=two NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=16 RealMemory=64000 Gres=gpu:h200:2 State=UNKNOWN
 PartitionName=cpu Nodes=ALL Default=YES MaxTime=1440 DefMemPerCPU=100 State=UP
 PartitionName=gpu Nodes=ALL MaxTime=1440 DefMemPerCPU=100 State=UP
 EOF
@@ -89,10 +90,10 @@ mkdir -p /etc/slurm
 mount --bind "$home/etc" /etc/slurm
 
 slurmctld
-slurmd
+for node in "${nodes[@]}"; do slurmd -N "$node"; done
 until_true test -s "$home/run/slurmctld.pid" || die "slurmctld did not start"
-idle() { [ "$(timeout 5 sinfo -h -N -p cpu -o %T)" = idle ]; }
-until_true idle || die "the node is not idle: $(timeout 5 sinfo -h -o '%T %E' || true)"
+idle() { [ "$(timeout 5 sinfo -h -N -p cpu -o %T | sort -u)" = idle ]; }
+until_true idle || die "the nodes are not idle: $(timeout 5 sinfo -h -o '%T %E' || true)"
 
 status=0
 "$@" || status=$?

@@ -11,8 +11,10 @@ if [ "$ranks" = 1 ]; then
 elif [ "$nodes" = 1 ]; then
     exec python -m torch.distributed.run --standalone --nproc-per-node "$ranks" "$script" "$@"
 else
+    # Jobs may share a node: each meets at a port of its own.
+    port=$((20000 + SLURM_JOB_ID % 10000))
     exec srun --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 \
         python -m torch.distributed.run --nnodes "$nodes" --nproc-per-node $((ranks / nodes)) \
-        --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" --rdzv-endpoint "$(hostname):29500" \
+        --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" --rdzv-endpoint "$(hostname):$port" \
         "$script" "$@"
 fi
