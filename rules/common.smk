@@ -6,11 +6,21 @@ import shlex
 from functools import cache
 from glob import glob
 from math import ceil, prod
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from octolith.blocks import groups as cut_into_groups
 from octolith.errors import InputError
 from octolith.layout import Layout, index
+from octolith.planning import (
+    export_memory,
+    export_seconds,
+    mixed_shares,
+    smooth_memory,
+    smooth_seconds,
+    workload,
+)
 from octolith.provenance import Fingerprints, source_digest
 from octolith.settings import Sample, load, read_samples
 from octolith.settings.steps import EXPORT_SUFFIXES
@@ -141,12 +151,9 @@ def previous_weights(wildcards):
 
 
 def groups(name):
-    """The numbers of the jobs that super-resolve a sample: len(octolith.inference.groups(...)).
-
-    Counted here, because that module imports PyTorch, which takes seconds.
-    """
-    blocks = prod(ceil(edge / CONFIG.superresolve.block) for edge in lr_shape(name))
-    return range(ceil(blocks / CONFIG.superresolve.blocks_per_job))
+    """The numbers of the jobs that super-resolve a sample."""
+    cut = CONFIG.superresolve
+    return range(len(cut_into_groups(lr_shape(name), cut.block, cut.blocks_per_job)))
 
 
 def block_groups(wildcards):
@@ -223,3 +230,37 @@ def scaled(base, lr_voxels=0.0, sr_voxels=0.0):
         return ceil((base + millions * (lr_voxels + sr_voxels * CONFIG.scale**3)) * attempt)
 
     return amount
+
+
+# A job may take more memory than `octolith plan` states, and a slow machine more time.
+MEMORY_MARGIN, TIME_MARGIN = 1.5, 3
+
+
+def stated(memory, seconds):
+    """Memory (bytes) and time of a job as `octolith plan` states them, with a margin."""
+
+    def mem_mb(wildcards, attempt):
+        return ceil(memory(wildcards) / 2**20 * MEMORY_MARGIN * attempt)
+
+    def runtime(wildcards, attempt):
+        return ceil((10 + seconds(wildcards) / 60 * TIME_MARGIN) * attempt)
+
+    return {"mem_mb": mem_mb, "runtime": runtime}
+
+
+@cache
+def shares(name, trained):
+    """What is known of a sample's mixed nodes before or after it is ``trained``."""
+    return checked(mixed_shares, Layout(CONFIG.results, name), CONFIG.stages)
+
+
+def work(wildcards):
+    """The super-resolution of a sample."""
+    trained = Path(run(wildcards).weights(CONFIG.stages)).exists()
+    mixed = shares(wildcards.sample, trained)
+    return workload(CONFIG, lr_shape(wildcards.sample), mixed)
+
+
+def fine_shape(wildcards):
+    """(z, y, x) of the SR image."""
+    return work(wildcards).fine

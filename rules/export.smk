@@ -20,8 +20,10 @@ rule export:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=scaled(3000),
-        runtime=scaled(15, sr_voxels=0.02),
+        **stated(
+            lambda wildcards: export_memory(fine_shape(wildcards)),
+            lambda wildcards: export_seconds(fine_shape(wildcards)),
+        ),
     params:
         values=values(form=lambda wildcards: FORMATS[wildcards.suffix]),
         source=source_digest("octolith.steps.export"),

@@ -14,12 +14,15 @@ rule smooth:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=scaled(2000),
-        runtime=scaled(15, sr_voxels=0.01),
+        **stated(
+            lambda wildcards: smooth_memory(fine_shape(wildcards), CONFIG.smooth),
+            lambda wildcards: smooth_seconds(fine_shape(wildcards), CONFIG.smooth),
+        ),
     params:
         values=values(settings=CONFIG.smooth),
         source=source_digest("octolith.steps.smooth"),
     message:
         "{wildcards.sample}: smoothing realisation {wildcards.realisation}"
     shell:
-        "step smooth {params.values:q} --source {input.volume:q} --out {output.volume:q} &> {log:q}"
+        "step smooth {params.values:q} --threads {threads} --source {input.volume:q}"
+        " --out {output.volume:q} &> {log:q}"

@@ -14,12 +14,15 @@ rule stitch:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=scaled(2000),
-        runtime=scaled(15, sr_voxels=0.01),
+        **stated(
+            lambda wildcards: work(wildcards).stitch_memory,
+            lambda wildcards: work(wildcards).stitch_seconds,
+        ),
     params:
         values=values(),
         source=source_digest("octolith.steps.stitch"),
     message:
         "{wildcards.sample}: stitching realisation {wildcards.realisation}"
     shell:
-        "step stitch {params.values:q} --groups {input.groups:q} --out {output.volume:q} &> {log:q}"
+        "step stitch {params.values:q} --threads {threads} --groups {input.groups:q}"
+        " --out {output.volume:q} &> {log:q}"

@@ -16,8 +16,10 @@ rule superresolve:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(60),
+        **stated(
+            lambda wildcards: work(wildcards).memory,
+            lambda wildcards: work(wildcards).job_seconds,
+        ),
         gpu=int(CONFIG.gpu),
     params:
         values=values(

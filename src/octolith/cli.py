@@ -14,6 +14,7 @@ from octolith.commands.inspect import inspect
 from octolith.commands.model import model
 from octolith.commands.network import network
 from octolith.commands.phantom import phantom
+from octolith.commands.plan import plan
 from octolith.commands.schema import schema
 from octolith.commands.suggest import suggest
 from octolith.errors import OctolithError
@@ -41,6 +42,7 @@ app.command()(export)
 app.command()(model)
 app.command()(network)
 app.command()(phantom)
+app.command()(plan)
 app.command()(schema)
 app.command()(suggest)
 

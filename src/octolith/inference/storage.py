@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import h5py
 import numpy as np
@@ -75,6 +76,12 @@ class Blocks:
         if phases is None:
             raise InputError(path, "no phases", "a file of super-resolved blocks")
         self.path, self.phases = path, phases
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file."""

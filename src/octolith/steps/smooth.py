@@ -16,7 +16,9 @@ from octolith.volumes import create_volume, open_volume
 log = logging.getLogger(__name__)
 
 
-def smooth(source: str | Path, out: str | Path, settings: SmoothSettings) -> list[float]:
+def smooth(
+    source: str | Path, out: str | Path, settings: SmoothSettings, threads: int = 1
+) -> list[float]:
     """Filter a label volume of any size and write the result.
 
     Parameters
@@ -24,6 +26,7 @@ def smooth(source: str | Path, out: str | Path, settings: SmoothSettings) -> lis
     source : the label volume (HDF5), with its phases.
     out : the HDF5 file to be; its provenance keeps the settings and the number of passes.
     settings : the branch ``smooth`` of the configuration.
+    threads : that compress.
 
     Returns
     -------
@@ -34,7 +37,7 @@ def smooth(source: str | Path, out: str | Path, settings: SmoothSettings) -> lis
     InputError : a volume without phases, or with labels that are none of them.
     """
     if settings.until == 0 or settings.method == "none":
-        return _stream(source, out, settings, [])
+        return _stream(source, out, settings, threads, [])
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     one_pass = settings.model_copy(update={"passes": 1})
@@ -43,7 +46,7 @@ def smooth(source: str | Path, out: str | Path, settings: SmoothSettings) -> lis
     with TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
         while len(shares) < settings.passes:
             target = Path(folder) / f"pass{len(shares) % 2}.h5"
-            shares = _stream(source, target, one_pass, shares)
+            shares = _stream(source, target, one_pass, threads, shares)
             source = target
             if shares[-1] <= settings.until:
                 break
@@ -52,8 +55,9 @@ def smooth(source: str | Path, out: str | Path, settings: SmoothSettings) -> lis
 
 
 def _stream(
-    source: str | Path, out: str | Path, settings: SmoothSettings, before: list[float]
-) -> list[float]:
+    source: str | Path, out: str | Path, settings: SmoothSettings, threads: int,
+    before: list[float],
+) -> list[float]:  # fmt: skip
     """Every pass of ``settings`` in one reading; returns the shares of ``before`` and of these."""
     with open_volume(source) as volume:
         phases = phases_of(volume)
@@ -62,7 +66,7 @@ def _stream(
         slabs, changes = smooth_slabs(labels, len(phases), settings)
         with create_volume(
             out, volume.shape, np.uint8, voxel_size_of(volume), phases=phases,
-            provenance=volume.provenance | {"smooth": done},
+            provenance=volume.provenance | {"smooth": done}, threads=threads,
         ) as writer:  # fmt: skip
             write_slabs(writer, slabs)
     for number, of_pass in enumerate(changes, len(before) + 1):

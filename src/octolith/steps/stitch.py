@@ -5,34 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from octolith.errors import InputError
 from octolith.inference import Blocks, Cut
 from octolith.progress import track
 from octolith.volumes import create_volume
 
 
-def stitch(groups: Sequence[str | Path], out: str | Path) -> None:
-    """Write the SR volume of all blocks in ``groups``; holds one block at a time.
+def stitch(groups: Sequence[str | Path], out: str | Path, threads: int = 1) -> None:
+    """Write the SR volume of all blocks in ``groups``; holds one block, of one file, at a time.
+
+    Parameters
+    ----------
+    groups : the files of all jobs of a realisation.
+    out : the HDF5 file to be.
+    threads : that paint and compress.
 
     Raises
     ------
     InputError : a damaged file, or blocks that do not tile a volume.
     """
-    files = [Blocks(path) for path in groups]
-    try:
-        cuts = [cut for file in files for cut in file.cuts]
-        shape = _tiled(cuts, out)
-        first = files[0]
-        scale = 2 ** (first.stages - 1)
-        z, y, x = (size / scale for size in first.voxel_size_um)
-        fine = (shape[0] * scale, shape[1] * scale, shape[2] * scale)
-        with create_volume(out, fine, "uint8", (z, y, x), phases=first.phases) as writer:
-            owners = [(file, cut) for file in files for cut in file.cuts]
-            for file, cut in track(owners, "stitching"):
+    torch.set_num_threads(threads)
+    owners: list[tuple[str | Path, Cut]] = []
+    for path in groups:
+        with Blocks(path) as file:
+            owners += [(path, cut) for cut in file.cuts]
+            phases, scale, coarse_um = file.phases, 2 ** (file.stages - 1), file.voxel_size_um
+    z, y, x = _tiled([cut for _, cut in owners], out)
+    fine_um = [size / scale for size in coarse_um]
+    with create_volume(
+        out, (z * scale, y * scale, x * scale), "uint8", fine_um, phases=phases, threads=threads
+    ) as writer:
+        for path, cut in track(owners, "stitching"):
+            with Blocks(path) as file:
                 writer[cut.region(scale)] = file.dense(cut)
-    finally:
-        for file in files:
-            file.close()
 
 
 def _tiled(cuts: list[Cut], where: object) -> tuple[int, int, int]:

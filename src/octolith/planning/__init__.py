@@ -1,0 +1,33 @@
+"""What a run will take, said before it is begun; the workflow asks its resources here.
+
+Nothing in this package imports PyTorch.
+"""
+
+from octolith.planning.mixed import Mixed, mixed_shares
+from octolith.planning.plan import (
+    Job,
+    Plan,
+    export_memory,
+    export_seconds,
+    lr_header,
+    make_plan,
+    smooth_memory,
+    smooth_seconds,
+    workload,
+)
+from octolith.planning.workload import Workload
+
+__all__ = [
+    "Job",
+    "Mixed",
+    "Plan",
+    "Workload",
+    "export_memory",
+    "export_seconds",
+    "lr_header",
+    "make_plan",
+    "mixed_shares",
+    "smooth_memory",
+    "smooth_seconds",
+    "workload",
+]
