@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from rocks import make_rock
 
 WORKER = """
 import os, sys
@@ -70,18 +71,13 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import torch
 torch.set_num_threads(1)
-from test_training import train_stage
+from rocks import train_stage
 train_stage(Path(sys.argv[1]), 1)
 """
 
 
 @pytest.mark.slow
 def test_a_stage_trains_on_two_ranks(tmp_path: Path) -> None:
-    sys.path.insert(0, str(Path(__file__).parent))
-    try:
-        from test_training import make_rock  # noqa: PLC0415
-    finally:
-        sys.path.pop(0)
     make_rock(tmp_path)
     script = tmp_path / "train.py"
     script.write_text(TRAINING)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from rocks import PHASES, TINY, blobs, make_rock, tiny_stage, train_stage
 from safetensors.torch import load_file, save_file
 
 from octolith.errors import InputError, TrainingError
@@ -21,31 +22,10 @@ from octolith.networks import Block, weights
 from octolith.networks.generator import Growth
 from octolith.octree import build
 from octolith.phases import Phases
-from octolith.settings.training import StageSettings, TrainSettings
-from octolith.steps.train import train
-from octolith.training import EXIT_RESUME, Stage, losses
-from octolith.training.data import Cubes, Planes, axis_sets, holding
+from octolith.training import EXIT_RESUME, losses
+from octolith.training.data import Cubes, Planes, holding
 from octolith.training.monitor import errors, statistics
-from octolith.volumes import write_images, write_volume
-
-PHASES = Phases.of(["pore", "grain"])
-TINY = {
-    "lr_cube": 8,
-    "generator": {"widths": [[4, 4], [4, 4]]},
-    "critic": {"widths": [6, 5], "trunk": []},
-    "all": {
-        "epochs": 2, "iterations": 3, "batch": 1, "planes": 3, "check_every": 1, "fade_epochs": 1
-    },
-}  # fmt: skip
-
-
-def blobs(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    """A two-phase image of blobs a few voxels wide."""
-    noise = torch.from_numpy(np.random.default_rng(seed).normal(size=shape)).float()[None, None]
-    kernel = torch.ones(1, 1, *[3] * len(shape))
-    conv = torch.nn.functional.conv3d if len(shape) == 3 else torch.nn.functional.conv2d
-    smooth = conv(conv(noise, kernel, padding=1), kernel, padding=1)[0, 0]
-    return (smooth > smooth.quantile(0.3)).numpy().astype(np.uint8)
+from octolith.volumes import write_images
 
 
 @pytest.fixture
@@ -53,32 +33,6 @@ def rock(tmp_path: Path) -> Path:
     """LR labels and a two-stage pyramid in files."""
     make_rock(tmp_path)
     return tmp_path
-
-
-def make_rock(folder: Path) -> None:
-    """Write them."""
-    write_volume(folder / "lr.h5", blobs((24, 24, 24)), (4.0, 4.0, 4.0), phases=PHASES)
-    images = [blobs((40, 40), 1), blobs((32, 50), 2)]
-    coarse = [_coarse(image) for image in images]
-    write_images(folder / "stage1.h5", coarse, 4.0, phases=PHASES, names=["a", "b"])
-    write_images(folder / "stage2.h5", images, 2.0, phases=PHASES, names=["a", "b"])
-
-
-def _coarse(image: np.ndarray) -> np.ndarray:
-    cells = image.reshape(image.shape[0] // 2, 2, image.shape[1] // 2, 2)
-    low, high = cells.min((1, 3)), cells.max((1, 3))
-    return np.where(low == high, low, 2).astype(np.uint8)
-
-
-def train_stage(rock: Path, stage: int, **changes: object) -> Path:
-    out = rock / f"stage{stage}" / "weights.safetensors"
-    settings = TrainSettings.model_validate(TINY | changes)
-    previous = rock / f"stage{stage - 1}" / "weights.safetensors" if stage > 1 else None
-    train(
-        rock / "lr.h5", rock / f"stage{stage}.h5", previous, out,
-        stage=stage, stages=2, settings=settings, phases=PHASES, seed=3,
-    )  # fmt: skip
-    return out
 
 
 # -- losses ------------------------------------------------------------------------------------
@@ -259,7 +213,7 @@ sys.path.insert(0, sys.argv[3])
 import torch
 torch.set_num_threads(1)
 import octolith.training.stage as module
-from test_training import train_stage
+from rocks import train_stage
 stop = int(sys.argv[2])
 step, taken = module.Stage.step, [0]
 def counted(self):
@@ -297,35 +251,13 @@ def test_killed_and_resumed_ends_in_the_same_weights(rock: Path, how: str, at: i
     assert all(torch.equal(value, resumed[key]) for key, value in undisturbed.items())
 
 
-def tiny_stage(
-    rock: Path,
-    stage: int = 1,
-    images: list[np.ndarray] | None = None,
-    axes: list[str] | None = None,
-    **changes: object,
-) -> Stage:
-    settings = TrainSettings.model_validate(TINY)
-    torch.manual_seed(0)
-    header = weights.Header(
-        octolith="0", phases=PHASES.names, pore="pore", stage=stage, stages=2, face=8,
-        generator=settings.generator_settings(), critic=settings.critic_settings(), seed=0, data="",
-        axes=axis_sets(axes),
-    )  # fmt: skip
-    of_stage = StageSettings.model_validate(settings.stage(stage).model_dump() | changes)
-    return Stage(
-        *header.build(), stage, of_stage, phases=PHASES, labels=blobs((24, 24, 24)),
-        images=images or [blobs((40, 40))], axes=axes, seed=0, folder=rock,
-        device=torch.device("cpu"),
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("hard", [True, False])
 def test_the_critic_sees_decided_classes_with_gradients_or_probabilities(
     rock: Path, hard: bool
 ) -> None:
     run = tiny_stage(rock, hard=hard)
     growth = run.grow(run.cubes.draw(1, 0, run.random))
-    (planes, *_) = run.draw(growth, [torch.tensor([[0, 4]])] * 3)
+    planes = run.draw(growth, 0, torch.tensor([[0, 4]]))
     assert bool(((planes == 0) | (planes == 1)).all()) == hard
     assert torch.equal(planes.argmax(1), growth.octree.reconstruct()[:, 4].long())
     (slope,) = torch.autograd.grad(planes[:, 0].sum(), growth.logits)
@@ -353,15 +285,6 @@ def test_a_dead_generator_is_noticed(rock: Path) -> None:
         run.block.classify.bias[2] = -1e6
     with pytest.raises(TrainingError, match="no node has been mixed for 5 epochs"):
         run.run(rock / "checkpoint.safetensors")
-
-
-def test_accumulated_batches_give_the_gradient_of_the_joint_one(rock: Path) -> None:
-    """Two micro-batches in one update: the same planes, so the same mean gradient."""
-    run = tiny_stage(rock, accumulate=2, gradient_penalty=0.0)
-    before = {k: v.clone() for k, v in run.block.state_dict().items()}
-    measured = run.step()
-    assert np.isfinite(measured["generator_loss"])
-    assert any(not torch.equal(before[k], v) for k, v in run.block.state_dict().items())
 
 
 # -- anisotropic rock --------------------------------------------------------------------------

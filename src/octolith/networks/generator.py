@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from octolith import octree
 from octolith.blocks import Box, needed, triple
@@ -61,6 +65,12 @@ class Growth:
     def probabilities(self) -> Tensor:
         """(n, K+1) softmax of the logits, in float32."""
         return self.logits.float().softmax(-1)
+
+    def detached(self, learning: bool = False) -> Growth:
+        """The same without its history; ``learning``: its logits gather gradients."""
+        logits = self.logits.detach()
+        # Many planes add to these gradients: half precision would drop some.
+        return replace(self, logits=logits.float().requires_grad_() if learning else logits)
 
     @property
     def decisions(self) -> Tensor:
@@ -146,7 +156,42 @@ class Classifier(nn.Linear):
                 self.bias[phases] = -self.GAIN if last else self.MIXED
 
 
-class FirstStage(nn.Module):
+# Normalisations that follow running means and variances.
+STATISTICS = (nn.BatchNorm1d, nn.BatchNorm3d, nn.InstanceNorm3d)
+
+
+@contextmanager
+def _kept_statistics(module: nn.Module) -> Iterator[None]:
+    """A second pass over the same batch must not move running means and variances again."""
+    norms = [m for m in module.modules() if isinstance(m, STATISTICS)]
+    before = [(norm.momentum, copy.deepcopy(norm.num_batches_tracked)) for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, (momentum, count) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            norm.num_batches_tracked = count
+
+
+class Growing(nn.Module):
+    """A stage. While ``recompute``, its layers keep what goes in, and compute the rest again."""
+
+    recompute = False
+
+    def layer(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """Apply a layer, its normalisation and its activation."""
+        if not (self.recompute and torch.is_grad_enabled()):
+            return function(*inputs)
+        again = lambda: (nullcontext(), _kept_statistics(self))  # noqa: E731
+        out: Tensor = checkpoint(
+            function, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=again
+        )
+        return out
+
+
+class FirstStage(Growing):
     """Dense convolutions on the LR grid (paper 1, table A1, stage 1)."""
 
     def __init__(self, settings: GeneratorSettings, phases: int, last: bool) -> None:
@@ -170,13 +215,12 @@ class FirstStage(nn.Module):
 
     def convolve(self, x: Tensor) -> Tensor:
         """X (batch, K+noise, z, y, x) -> features (batch, c, z, y, x)."""
-        x = functional.relu(self.norm1(self.conv1(x)))
-        x = functional.relu(self.norm2(self.conv2(x)))
-        out: Tensor = functional.relu(self.norm3(self.conv3(x)))
-        return out
+        x = self.layer(lambda x: functional.relu(self.norm1(self.conv1(x))), x)
+        x = self.layer(lambda x: functional.relu(self.norm2(self.conv2(x))), x)
+        return self.layer(lambda x: functional.relu(self.norm3(self.conv3(x))), x)
 
 
-class Refinement(nn.Module):
+class Refinement(Growing):
     """A later stage: subdivide the mixed nodes and classify their children."""
 
     def __init__(
@@ -199,10 +243,10 @@ class Refinement(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Features (p, c_in) of mixed parents -> features (8p, c), logits (8p, K+1)."""
         around = interpolate(labels, level, self.phases) if self.context else None
-        x = functional.relu(self.norm1(self.up(features, families)))
+        x = self.layer(lambda x: functional.relu(self.norm1(self.up(x, families))), features)
         x = x if around is None else torch.cat([x, around.to(x.dtype)], 1)
-        x = functional.relu(self.norm2(self.conv1(x, families)))
-        x = functional.relu(self.norm3(self.conv2(x, families)))
+        x = self.layer(lambda x: functional.relu(self.norm2(self.conv1(x, families))), x)
+        x = self.layer(lambda x: functional.relu(self.norm3(self.conv2(x, families))), x)
         return x, self.classify(x if around is None else torch.cat([x, around.to(x.dtype)], 1))
 
 
@@ -281,6 +325,13 @@ class Generator(nn.Module):
             block.requires_grad_(s == stage)
             if s < stage:
                 block.eval()
+
+    def in_training(self, stage: int, recompute: bool) -> nn.Module:
+        """The stage in training; ``recompute`` its layers on the way back rather than keep them."""
+        block = self.stages[stage - 1]
+        assert isinstance(block, Growing)
+        block.recompute = recompute
+        return block
 
     def _input(self, block: Block) -> Tensor:
         """One-hot LR phases and noise: (batch, K + noise, z, y, x)."""

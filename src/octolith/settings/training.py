@@ -62,6 +62,14 @@ class StageSettings(Settings):
     planes: int = Field(
         128, ge=1, description="Slices drawn from a volume along each axis for an update."
     )
+    planes_at_once: int | None = Field(
+        None, ge=1, description="Planes that the critic judges at once: fewer need less memory and "
+        "give the same gradients. None: all of an axis."
+    )  # fmt: skip
+    recompute: bool = Field(
+        False, description="Gradient checkpointing: keep less of the generator's pass and compute "
+        "it again on the way back. Less memory, more time, the same gradients."
+    )  # fmt: skip
     halo: bool = Field(
         True,
         description="Surround the cube with the LR voxels that inference would see. The paper "

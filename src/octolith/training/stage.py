@@ -10,6 +10,7 @@ import copy
 import logging
 import math
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -108,7 +109,7 @@ class Stage:
         self.precision = _precision(settings.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
         self.generator.freeze_before(stage)
-        self.block = generator.stages[stage - 1]
+        self.block = generator.in_training(stage, settings.recompute)
         self.seen = critic.trained_at(stage)
         self.average = copy.deepcopy(self.block).requires_grad_(False)
         self.best = copy.deepcopy(self.average)
@@ -143,23 +144,20 @@ class Stage:
         s = self.settings
         seeds = torch.randint(2**31, (s.accumulate,), generator=self.random).tolist()
         blocks = [self._to(self.cubes.draw(s.batch, seed, self.random)) for seed in seeds]
-        planes = [random_planes(s.batch, self.face, s.planes, self.random) for _ in blocks]
+        places = [random_planes(s.batch, self.face, s.planes, self.random) for _ in blocks]
         # One batch is grown once; several are grown again for the generator's turn, one at a time.
-        grown = []
         with torch.set_grad_enabled(s.accumulate == 1):
-            for block, where in zip(blocks, planes, strict=True):
-                growth = self.grow(block)
-                grown.append((growth, self.draw(growth, where)))
-        measured = self._critic_turns([fakes for _, fakes in grown])
+            grown = [self.grow(block) for block in blocks]
+        measured = self._critic_turns(grown, places)
         self.g_optimiser.zero_grad()
-        for i, (block, where) in enumerate(zip(blocks, planes, strict=True)):
+        for i, (block, where) in enumerate(zip(blocks, places, strict=True)):
             if s.accumulate > 1:
-                growth = self.grow(block)
-                grown[i] = (growth, self.draw(growth, where))
-            measured |= self._generator_gradient(block, *grown[i])
+                grown[i] = self.grow(block)
+            measured |= self._generator_gradient(block, grown[i], where)
+            grown[i] = grown[i].detached()
         self._apply(self.g_optimiser, self.block)
         self._follow()
-        tree = grown[-1][0].octree
+        tree = grown[-1].octree
         mixed = (tree.classes[-1] == tree.phases).float().mean() if len(tree.levels[-1]) else 0.0
         return measured | {"mixed_fraction": float(mixed), "alpha": self.alpha}
 
@@ -169,10 +167,10 @@ class Stage:
             growth: Growth = self.generator(block, self.stage)
         return growth
 
-    def draw(self, growth: Growth, where: list[Tensor]) -> list[Tensor]:
-        """Planes along each axis: three of (p, K+1, face, face)."""
+    def draw(self, growth: Growth, axis: int, where: Tensor) -> Tensor:
+        """Planes across an axis: (p, K+1, face, face)."""
         seen = growth.decisions if self.settings.hard else growth.probabilities
-        return [render(growth.octree, seen, axis, where[axis].to(self.device)) for axis in range(3)]
+        return render(growth.octree, seen, axis, where.to(self.device))
 
     def score(self, planes: Tensor, axis: int) -> Tensor:
         """The critic's of planes across an axis, with the present fade."""
@@ -180,42 +178,59 @@ class Stage:
             scores: Tensor = self.critic.of(axis)(planes, self.stage, self.alpha)
         return scores.float()
 
-    def _critic_turns(self, fakes: list[list[Tensor]]) -> dict[str, float]:
+    def _critic_turns(self, grown: list[Growth], places: list[list[Tensor]]) -> dict[str, float]:
         s = self.settings
-        turns: list[dict[str, float]] = []
+        measured: defaultdict[str, float] = defaultdict(float)
         self.seen.requires_grad_(True)
         for axis in range(3):
             self.c_optimiser.zero_grad()
-            for batch in fakes:
-                fake = batch[axis].detach()
-                real = self.real_planes(axis, len(fake), self.random).to(self.device)
-                judge = partial(self.critic.of(axis), stage=self.stage, alpha=self.alpha)
-                penalty = gradient_penalty(judge, real, fake, self.random)
-                distance = self.score(real, axis).mean() - self.score(fake, axis).mean()
-                loss = s.gradient_penalty * penalty - distance
-                self.scaler.scale(loss / s.accumulate).backward()
-                turns.append(
-                    {
-                        "critic_loss": loss.item(),
-                        "wasserstein": distance.item(),
-                        "gradient_penalty": penalty.item(),
-                    }
-                )
+            for growth, where in zip(grown, places, strict=True):
+                real = self.real_planes(axis, s.planes, self.random)
+                parts = zip(self._parts(where[axis]), self._parts(real), strict=True)
+                for of_volume, of_rock in parts:
+                    with torch.no_grad():
+                        fake = self.draw(growth, axis, of_volume)
+                    share = len(of_volume) / (s.planes * s.accumulate)
+                    losses = self._critic_loss(axis, of_rock.to(self.device), fake)
+                    self.scaler.scale(losses["critic_loss"] * share).backward()
+                    for name, loss in losses.items():
+                        measured[name] += loss.item() * share / 3
             self._apply(self.c_optimiser, self.critic.of(axis).trained_at(self.stage))
         self.seen.requires_grad_(False)
-        return {key: float(np.mean([turn[key] for turn in turns])) for key in turns[0]}
+        return dict(measured)
+
+    def _critic_loss(self, axis: int, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        judge = partial(self.critic.of(axis), stage=self.stage, alpha=self.alpha)
+        penalty = gradient_penalty(judge, real, fake, self.random)
+        distance = self.score(real, axis).mean() - self.score(fake, axis).mean()
+        loss = self.settings.gradient_penalty * penalty - distance
+        return {"critic_loss": loss, "wasserstein": distance, "gradient_penalty": penalty}
 
     def _generator_gradient(
-        self, block: Block, growth: Growth, planes: list[Tensor]
+        self, block: Block, growth: Growth, where: list[Tensor]
     ) -> dict[str, float]:
+        """What planes want of the nodes, a few at a time; then through the generator once."""
         s = self.settings
-        tie = voxel_loss(growth, core(block), self.tied, s.voxel_form, s.voxel_tolerance)
-        loss = 3 * s.voxel_weight * tie
-        for axis, fakes in enumerate(planes):
-            loss = loss - self.score(fakes, axis).mean()
+        nodes = growth.detached(learning=True)
+        tie = voxel_loss(nodes, core(block), self.tied, s.voxel_form, s.voxel_tolerance)
+        total = self._backward(3 * s.voxel_weight * tie)
+        for axis in range(3):
+            for part in self._parts(where[axis]):
+                scores = self.score(self.draw(nodes, axis, part), axis)
+                total += self._backward(-scores.sum() / s.planes)
+        if growth.logits.requires_grad and nodes.logits.grad is not None:
+            growth.logits.backward(nodes.logits.grad.to(growth.logits.dtype))
+        return {"generator_loss": total, "voxel_loss": tie.item()}
+
+    def _backward(self, loss: Tensor) -> float:
+        """Add a part of the generator's loss to the gradients; returns it."""
         if loss.requires_grad:
-            self.scaler.scale(loss / s.accumulate).backward()
-        return {"generator_loss": loss.item(), "voxel_loss": tie.item()}
+            self.scaler.scale(loss / self.settings.accumulate).backward()
+        return loss.item()
+
+    def _parts(self, planes: Tensor) -> Sequence[Tensor]:
+        """As many planes at a time as the critic's memory is meant for."""
+        return planes.split(self.settings.planes_at_once or len(planes))
 
     def _apply(self, optimiser: torch.optim.Optimizer, module: nn.Module) -> None:
         distributed.average_gradients(module)
@@ -330,8 +345,8 @@ class Stage:
                 block = self._to(self.cubes.draw(self.settings.batch, 0, seeds))
                 growth = self.grow(block)
                 where = random_planes(self.settings.batch, self.face, 16, seeds)
-                for own, planes in zip(generated, self.draw(growth, where), strict=True):
-                    own.append(planes.argmax(1).byte().cpu())
+                for axis, own in enumerate(generated):
+                    own.append(self.draw(growth, axis, where[axis]).argmax(1).byte().cpu())
                 s = self.settings
                 ties.append(voxel_loss(growth, core(block), self.tied, s.voxel_form, 0.0).item())
         self.generator.freeze_before(self.stage)
