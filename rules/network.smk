@@ -134,7 +134,12 @@ rule network_change:
         before=RUN.network("lr", "properties.csv"),
         after=RUN.network("sr", "properties.csv"),
     output:
-        table=RUN.network("change.csv"),
+        table=report(
+            RUN.network("change.csv"),
+            caption="../workflow/report/network.rst",
+            category="Rocks",
+            labels={"rock": "{sample}", "what": "pores and transport"},
+        ),
     log:
         RUN.log("network-change"),
     benchmark:

@@ -13,8 +13,8 @@ from pathlib import Path
 import h5py
 import pandas as pd
 import pytest
-from browser import Browser, find
 
+from browser import Browser, find
 from octolith.errors import InputError
 from octolith.settings import Config, Sample
 from octolith.steps.network import compare
@@ -276,8 +276,8 @@ def test_the_viewer_works_from_the_keyboard(browser: Browser, page: Path) -> Non
 def test_tables_sort_by_value(browser: Browser, page: Path) -> None:
     browser.open(page)
     column = """[...document.querySelectorAll('#verdict table')[1].tBodies[0].rows]
-        .map((row) => parseFloat(row.cells[3].dataset.value)).filter((n) => !Number.isNaN(n))"""
-    press = "document.querySelectorAll('#verdict table')[1].tHead.rows[0].cells[3]"
+        .map((row) => parseFloat(row.cells[6].dataset.value)).filter((n) => !Number.isNaN(n))"""
+    press = "document.querySelectorAll('#verdict table')[1].tHead.rows[0].cells[6]"
     browser.run(f"{press}.querySelector('button').click()")
     values = browser.run(column)
     assert len(values) > 10

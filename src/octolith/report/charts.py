@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from octolith import figures
-from octolith.report.words import descriptor_name, pair, property_name
+from octolith.report.words import descriptor_name, pair, property_name, unit_name
 
 WIDTH, HEIGHT = 3.3, 2.35
 # Told apart without colour as well.
@@ -42,7 +42,8 @@ class Chart:
 
 
 def inline(chart: Chart, svg: str) -> Markup:
-    """A saved figure as part of the page: its black is the page's ink, its white the page's paper.
+    """A saved figure as part of the page: its black is the page's ink, its white the page's paper,
+    and the colours of LR, SR, HR and truth are the page's, which are brighter in the dark.
 
     Parameters
     ----------
@@ -58,8 +59,15 @@ def inline(chart: Chart, svg: str) -> Markup:
         text,
     )
     text = text.replace("#000000", "currentColor").replace("fill: #ffffff", "fill: none")
+    for image, colour in figures.IMAGE_COLOURS.items():
+        text = text.replace(colour, page_colour(image))
     label = f'<svg role="img" aria-label="{escape(chart.title + ". " + chart.words)}"'
     return Markup(text.replace("<svg", label, 1))
+
+
+def page_colour(image: str) -> str:
+    """The colour of an image in the page's style sheet."""
+    return f"var(--{image.lower()})"
 
 
 def _panel(title: str) -> tuple[Figure, Any]:
@@ -71,7 +79,8 @@ def _panel(title: str) -> tuple[Figure, Any]:
 def _legend(figure: Figure, axis: Any) -> None:
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=7,
+        handles, labels, loc="outside lower center", fontsize=7,
+        ncols=len(labels) if len(labels) <= len(ORDER) else 3,
         handlelength=2.6, frameon=False,
     )  # fmt: skip
 
@@ -189,12 +198,12 @@ def _present(rows: pd.DataFrame) -> list[str]:
 
 
 def _axis(descriptor: str, unit: str) -> str:
-    return _labelled(descriptor_name(descriptor), unit)
+    return _labelled(descriptor_name(descriptor), unit_name(descriptor, unit))
 
 
 def _labelled(name: str, unit: str) -> str:
     """What an axis shows, with its unit, in lines that are no longer than the axis."""
-    return fill(f"{name}, {unit}" if unit not in ("", "1") else name, 26)
+    return fill(f"{name}, {unit}" if unit else name, 26)
 
 
 # ---- training --------------------------------------------------------------------------------
@@ -286,7 +295,7 @@ def _by_axis(name: str, unit: str, rows: pd.DataFrame) -> Chart:
     axis.set_xlim(-0.5, len(axes) - 0.5)
     axis.set_xlabel("along")
     axis.set_ylim(bottom=0)
-    axis.set_ylabel(_labelled(title, unit))
+    axis.set_ylabel(_labelled(title, unit_name(name, unit)))
     _legend(figure, axis)
     means = "; ".join(f"{image} {own['value'].mean():.3g}" for image, own in shown)
     words = f"Means over the axes: {means}{'' if unit == '1' else ' ' + unit}."

@@ -330,7 +330,7 @@ def render(template: str, **values: Any) -> str:
     environment.globals |= {
         "script": script,
         "style": Markup(f"<style>{_resource('style.css')}</style>"),
-        "image_colours": figures.IMAGE_COLOURS,
+        "image_colours": {image: charts.page_colour(image) for image in figures.IMAGE_COLOURS},
         "pore_colours": pore_space.COLOURS,
         "zip_phases": lambda phases: zip(phases.names, phases.colours, strict=True),
     }

@@ -108,7 +108,7 @@ def _digest(path: Path) -> dict[str, Any]:
 def steps(jobs: pd.DataFrame) -> pd.DataFrame:
     """Jobs, wall time, peak memory and machines of each step, in the order of the chain."""
     order = ["ingest", "segment", "pyramid", "train", "superresolve", "stitch", "smooth",
-             "describe", "network", "export"]  # fmt: skip
+             "describe", "network", "transport", "export"]  # fmt: skip
     if jobs.empty:
         return pd.DataFrame(columns=["step", "jobs", "seconds", "memory_mb", "machine"])
     grouped = jobs.groupby("step").agg(

@@ -18,7 +18,6 @@ NAMES = {
     "F4": "F₄, scaled",
     "F6": "F₆, scaled",
     "cluster_function": "two-point cluster function",
-    "interfacial_area": "interfacial area, share of faces",
     "specific_surface_faces": "specific surface, voxel faces",
     "minkowski": "Minkowski functionals",
     "minkowski_volume": "Minkowski volume",
@@ -35,6 +34,14 @@ NAMES = {
     "frechet_to_truth": "Fréchet distance to truth",
     "representative_error": "error of a smaller sample",
 }
+
+
+SHARES = {"interfacial_area": "share of faces"}
+
+
+def unit_name(name: str, unit: str) -> str:
+    """A descriptor's unit; of shares, what they are shares of; or ''."""
+    return SHARES.get(name, "") if unit in ("", "1") else unit
 
 
 def descriptor_name(name: str) -> str:

@@ -34,6 +34,16 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }));
 }
 
+// Paper cannot be unfolded.
+{
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    for (const details of folded) details.open = true;
+  });
+  addEventListener("afterprint", () => { for (const details of folded) details.open = false; });
+}
+
 // The contents show where one is.
 {
   const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
