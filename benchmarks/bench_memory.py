@@ -38,6 +38,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "memory.json"
 # Mixed nodes that each stage hands to the next: paper 1, table 2.
 MIXED = (9_530, 40_137, 150_025, 456_488)
 PHASES = 4
+PLANES, FEW = 128, 16
 GIB = 1 << 30
 CHUNK_BYTES = winograd.CHUNK_BYTES
 
@@ -51,12 +52,19 @@ class Step:
     stage : in training.
     mixed : parents of the nodes of stages 2, 3, ….
     planes : drawn along each axis.
+    at_once : of these, so many are judged at once (`planes_at_once`).
     """
 
     def __init__(
-        self, settings: TrainSettings, stage: int, mixed: tuple[int, ...], planes: int
+        self,
+        settings: TrainSettings,
+        stage: int,
+        mixed: tuple[int, ...],
+        planes: int,
+        at_once: int,
     ) -> None:
-        self.settings, self.stage, self.mixed, self.planes = settings, stage, mixed, planes
+        self.settings, self.stage, self.mixed = settings, stage, mixed
+        self.planes, self.at_once = planes, at_once
         self.cube = settings.cube
         self.face = self.cube << (stage - 1)
         self.critic = Critic(settings.critic_settings(), PHASES + 1, 5, self.cube)
@@ -95,11 +103,11 @@ class Step:
         tracer.add([*network.parameters()], [*self.critic.parameters()], kept)
         with tracer, torch.autocast("cpu", precision, precision != torch.float32):
             logits = self.logits(network, dense)
-            soft = logits.float().softmax(1)
-            soft.sum().backward(retain_graph=True)
+            logits.float().softmax(1).sum().backward(retain_graph=True)
             alone = tracer.peak
             tracer.peak = tracer.bytes
-            self.turns(soft, dense, seen)
+            self.critic_turn(logits.detach(), dense, seen)
+            logits.backward(self.generator_turn(logits.detach(), dense))
         return {"generator_bytes": alone, "step_bytes": max(alone, tracer.peak)}
 
     def logits(self, network: Generator, dense: bool) -> Tensor:
@@ -111,30 +119,37 @@ class Step:
         logits: Tensor = network(block, self.stage)
         return logits
 
-    def turns(self, soft: Tensor, dense: bool, seen: list[nn.Parameter]) -> None:
-        """The critic's turn on planes of one axis with the others waiting, then the generator's."""
-        fakes = [self.draw(soft, dense) for _ in range(3)]
-        real = torch.zeros_like(fakes[0])
+    def critic_turn(self, logits: Tensor, dense: bool, seen: list[nn.Parameter]) -> None:
+        """The critic's turn on planes of one axis, so many at once."""
         for parameter in seen:
             parameter.requires_grad_(True)
         random = torch.Generator()
-        fake = fakes[0].detach()
-        penalty = gradient_penalty(lambda x: self.critic(x, self.stage), real, fake, random)
-        distance = self.critic(real, self.stage).mean() - self.critic(fake, self.stage).mean()
-        (10 * penalty - distance).backward()
-        del penalty, distance, real
+        for _ in range(0, self.planes, self.at_once):
+            with torch.no_grad():
+                fake = self.draw(logits, dense)
+            real = torch.zeros_like(fake)
+            penalty = gradient_penalty(lambda x: self.critic(x, self.stage), real, fake, random)
+            distance = self.critic(real, self.stage).mean() - self.critic(fake, self.stage).mean()
+            (10 * penalty - distance).backward()
+            del fake, real, penalty, distance
         for parameter in seen:
             parameter.requires_grad_(False)
-        loss = sum(-self.critic(planes, self.stage).float().mean() for planes in fakes)
-        assert isinstance(loss, Tensor)
-        loss.backward()
 
-    def draw(self, soft: Tensor, dense: bool) -> Tensor:
+    def generator_turn(self, logits: Tensor, dense: bool) -> Tensor:
+        """What the planes of all axes want of the logits."""
+        logits.requires_grad_(True)
+        for _ in range(0, 3 * self.planes, self.at_once):
+            (-self.critic(self.draw(logits, dense), self.stage).float().mean()).backward()
+        assert logits.grad is not None
+        return logits.grad
+
+    def draw(self, logits: Tensor, dense: bool) -> Tensor:
         """Planes as `octolith.octree.render` leaves them: crossed nodes copied into an image."""
-        shape = (self.planes, self.face, self.face)
+        soft = logits.float().softmax(1)
+        shape = (self.at_once, self.face, self.face)
         if dense:
-            return soft[0].movedim(1, 0)[torch.arange(self.planes) % self.face]
-        crossed = len(soft) * self.planes // self.face
+            return soft[0].movedim(1, 0)[torch.arange(self.at_once) % self.face]
+        crossed = len(soft) * self.at_once // self.face
         image = functional.one_hot(torch.zeros(shape, dtype=torch.int64).view(-1), PHASES + 1)
         where = torch.arange(crossed)
         drawn = image.to(soft.dtype).index_copy(0, where, soft[where % len(soft)])
@@ -167,7 +182,7 @@ def small_step(stage: int) -> Step:
         preset="paper", lr_cube=16, generator=narrow,
         critic={"widths": (64, 64, 32), "trunk": (64,)},
     )  # fmt: skip
-    return Step(settings, stage, (1_200, 5_000), planes=32)
+    return Step(settings, stage, (1_200, 5_000), planes=32, at_once=16)
 
 
 def run(task: tuple[int, bool]) -> dict[str, int]:
@@ -200,13 +215,14 @@ def main() -> None:
     torch.set_num_threads(1)  # only this thread's tensors are counted
     rows = []
     for stage in range(1, 6):
-        for engine in ("octree", "dense"):
+        for engine, at_once in (("octree", FEW), ("octree", PLANES), ("dense", PLANES)):
             with without_numbers():
-                step = Step(TrainSettings(preset="paper"), stage, MIXED, planes=128)
+                step = Step(TrainSettings(preset="paper"), stage, MIXED, PLANES, at_once)
                 row = step.peak(engine == "dense", torch.bfloat16)
-            rows.append({"stage": stage, "engine": engine, "dtype": "bfloat16"} | row)
+            what = {"stage": stage, "engine": engine, "planes_at_once": at_once}
+            rows.append(what | {"dtype": "bfloat16"} | row)
             sizes = {key: f"{value / GIB:.1f} GiB" for key, value in row.items()}
-            print(f"stage {stage} {engine:7} {sizes}", flush=True)
+            print(f"{what} {sizes}", flush=True)
     checks = check()
     for row in checks:
         more = (row["resident"] - row["fake"]) / 2**20
@@ -220,13 +236,17 @@ def draw(rows: list[dict[str, Any]]) -> None:
     """The figure."""
     figure, axes = figures.new(width=4.5)
     axis = axes[0, 0]
-    for engine, colour in (("dense", "#7f7f7f"), ("octree", "#d55e00")):
-        mine = [row for row in rows if row["engine"] == engine]
-        stages = [row["stage"] for row in mine]
-        for key, style in (("generator_bytes", "--"), ("step_bytes", "-")):
-            values = [row[key] / GIB for row in mine]
-            name = "generator alone" if key == "generator_bytes" else "whole step"
-            axis.plot(stages, values, style, marker="o", color=colour, label=f"{engine}, {name}")
+    lines = (
+        ("dense", PLANES, "step_bytes", "#7f7f7f", "-", "dense, whole step"),
+        ("dense", PLANES, "generator_bytes", "#7f7f7f", "--", "dense, generator alone"),
+        ("octree", PLANES, "step_bytes", "#d55e00", "-", "octree, whole step"),
+        ("octree", FEW, "step_bytes", "#d55e00", ":", f"octree, {FEW} planes at once"),
+        ("octree", PLANES, "generator_bytes", "#d55e00", "--", "octree, generator alone"),
+    )
+    for engine, at_once, key, colour, style, name in lines:
+        mine = [r for r in rows if (r["engine"], r["planes_at_once"]) == (engine, at_once)]
+        values = [row[key] / GIB for row in mine]
+        axis.plot([r["stage"] for r in mine], values, style, marker="o", color=colour, label=name)
     axis.axhline(16, color="#0072b2", linewidth=0.8)
     axis.annotate("16 GiB", (1, 16), xytext=(0, 3), textcoords="offset points", color="#0072b2")
     axis.set_yscale("log")

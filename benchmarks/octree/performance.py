@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ def write() -> Path:
     parts = [HEAD, _speed(rows)]
     if (RESULTS / "memory.json").is_file():
         parts.append(_memory(json.loads((RESULTS / "memory.json").read_text())))
+    if (RESULTS / "scale.json").is_file():
+        parts.append(_scale(json.loads((RESULTS / "scale.json").read_text())))
     PAGE.write_text("\n".join(parts))
     return PAGE
 
@@ -107,19 +110,25 @@ def _memory(counted: dict[str, list[Row]]) -> str:
         "",
         "Batch 1, an LR cube of 32³, bfloat16, 128 planes an axis, the nodes of paper 1, table 2; "
         "GiB. *Generator*: its pass and backward. *Step*: with the critic's turns, whose gradient "
-        "penalty is in float32. No number here was measured by running the step: every tensor "
+        "penalty is in float32; `planes_at_once` has it judge so many planes at a time, which "
+        "changes no gradient. No number here was measured by running the step: every tensor "
         "was counted without its values (`benchmarks/bench_memory.py`).",
         "",
-        "| stage | octree: generator | step | dense: generator | step |",
-        "|---|---|---|---|---|",
     ]
-    by = {(row["engine"], row["stage"]): row for row in counted["rows"]}
+    by = {(row["engine"], row["planes_at_once"], row["stage"]): row for row in counted["rows"]}
+    few, many = (f({row["planes_at_once"] for row in counted["rows"]}) for f in (min, max))
+    columns = [
+        ("octree", many, "generator_bytes"), ("octree", few, "step_bytes"),
+        ("octree", many, "step_bytes"), ("dense", many, "generator_bytes"),
+        ("dense", many, "step_bytes"),
+    ]  # fmt: skip
+    lines += [
+        f"| stage | octree: generator | step, {few} planes at once | step | dense: generator "
+        "| step |",
+        "|---|---|---|---|---|---|",
+    ]
     for stage in range(1, 6):
-        sizes = [
-            f"{by[engine, stage][key] / GIB:.1f}"
-            for engine in ("octree", "dense")
-            for key in ("generator_bytes", "step_bytes")
-        ]
+        sizes = [f"{by[engine, at, stage][key] / GIB:.1f}" for engine, at, key in columns]
         lines.append(f"| {stage} | " + " | ".join(sizes) + " |")
     checks = counted["checks"]
     worst = max(abs(row["real"] / row["fake"] - 1) for row in checks)
@@ -133,3 +142,92 @@ def _memory(counted: dict[str, list[Row]]) -> str:
         "more than was counted, which is code and workspaces.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _scale(found: dict[str, Any]) -> str:
+    rows: list[Row] = found["rows"]
+    first = rows[0]
+    shares = "; ".join(
+        f"{_cube(row)}: " + ", ".join(f"{s['mixed'] / s['nodes']:.0%}" for s in row["stages"][:-1])
+        for row in rows
+    )
+    lines = [
+        "## Super-resolving a volume, out of core",
+        "",
+        f"`make bench-scale`: {first['rock']}, 16 times finer, in blocks of {first['block']}³ LR "
+        f"voxels on {found['cores']} cores of {found['machine']}, through the steps of the "
+        "workflow, a process each; two block jobs run side by side. The networks have the widths "
+        f"of the preset `{found['widths']}` and are *not trained*: the bias of each stage is set "
+        "so that as many nodes are mixed as in paper 1, table 2. Shares of mixed nodes found at "
+        f"stages 1 to {len(first['stages']) - 1}: {shares}.",
+        "",
+        "| LR | SR | jobs | step | wall, s | processor, s | ns an SR voxel | memory of a job "
+        "| stated by `octolith plan` |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        voxels = math.prod(row["shape"])
+        for step in ("superresolve", "stitch", "smooth"):
+            of, jobs = row[step], row["jobs"] if step == "superresolve" else 1
+            lines.append(
+                f"| {_cube(row)} | {row['shape'][0]}³ | {jobs} "
+                f"| {step} | {of['seconds']:.0f} | {of['cpu_seconds']:.0f} "
+                f"| {1e9 * of['cpu_seconds'] / voxels:.0f} | {of['peak_bytes'] / GIB:.2f} GiB "
+                f"| {of['stated_bytes'] / GIB:.2f} GiB |"
+            )
+    loads = [row["load"] for row in rows]
+    lines += [
+        "",
+        f"The machine's load average was {min(loads):.1f} to {max(loads):.1f}, which is in the "
+        "wall times. A small volume pays for the start of its processes.",
+        "",
+        "![Processor time an SR voxel against the size of the LR volume](scale.svg)",
+        "",
+        "Halos: nodes computed over those of an uncut run; beside it what the planning says. "
+        "*Octrees*: all files of blocks. *Dense*: the stitched labels in chunks of 64³, by the "
+        "same codec and level (gzip 4), and as they are written.",
+        "",
+        "| SR | nodes | halos | planned | octrees | dense, gzip 4 | dense, as written "
+        "| plain labels |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        nodes = sum(stage["nodes"] for stage in row["stages"])
+        sizes = [
+            row["octree_bytes"], row["dense_gzip4_bytes"], row["dense_bytes"],
+            math.prod(row["shape"]),
+        ]  # fmt: skip
+        lines.append(
+            f"| {row['shape'][0]}³ | {nodes:.3g} | {row['halo_cost']:.2f} "
+            f"| {row['planned']['halo_cost']:.2f} | "
+            + " | ".join(f"{size / 2**20:.1f} MiB" for size in sizes)
+            + " |"
+        )
+    return "\n".join([*lines, "", _projection(found["projection"])]) + "\n"
+
+
+def _projection(of: Row) -> str:
+    per_job = of["nodes"] / of["blocks"]
+    return (
+        f"### Projected, not run: {of['lr_shape'][0]}³ to {of['shape'][0]}³ at the paper's widths\n"
+        "\n"
+        "There was no GPU where this page was made; nothing here has been measured on one. With "
+        f"the mixed shares of paper 1, {of['blocks']} blocks compute {of['nodes']:.2g} nodes "
+        f"({per_job:.2g} a block, halos {of['halo_cost']:.2f}) with {of['flops'] / 1e15:.1f} · "
+        "10¹⁵ operations after Winograd. *If* an H200 keeps up the "
+        f"{of['gpu_flops'] / 1e12:.0f} · 10¹² operations a second that the planning assumes (a "
+        "third of its peak in float32) and takes "
+        f"{1e9 * of['gpu_node_seconds']:.0f} ns a node besides, that is "
+        f"{of['seconds'] / 60:.0f} minutes of super-resolution; at a tenth of its peak it would be "
+        f"{of['seconds_at_a_tenth'] / 60:.0f}. Stated memory: {of['gpu_bytes'] / GIB:.1f} GiB on "
+        f"the GPU, {of['host_bytes'] / GIB:.1f} GiB of the host (most of it CUDA itself, a "
+        f"guess), {of['stitch_bytes'] / GIB:.1f} GiB to stitch, {of['smooth_bytes'] / GIB:.1f} "
+        f"GiB to smooth. On disk: {of['octree_bytes'] / GIB:.1f} GiB of octrees and "
+        f"{of['dense_bytes'] / GIB:.1f} GiB of labels, where plain labels are "
+        f"{math.prod(of['shape']) / GIB:.0f} GiB. Stitching and smoothing follow on the CPU and "
+        f"take {of['after_seconds'] / 60:.0f} minutes of one core at the rates above."
+    )
+
+
+def _cube(row: Row) -> str:
+    return f"{row['lr_shape'][0]}³"
