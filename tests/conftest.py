@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,3 +41,17 @@ def rng() -> np.random.Generator:
 def berea() -> Phases:
     """The four phases of the Berea sandstone."""
     return Phases.of(["pore", "quartz", "feldspar", "clay"])
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk that fills up after one MiB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        warnings.warn(f"NO TINY DISK (needs root): {mounted.stderr.strip()}", stacklevel=1)
+        pytest.skip(f"NO TINY DISK, the full-disk checks have not run: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
-from octolith.errors import InputError
-from octolith.inference import Blocks, cut
+from octolith.errors import InputError, OctolithError
+from octolith.inference import Blocks, Cut, cut
+from octolith.inference.storage import BlockWriter
 from octolith.networks import weights
+from octolith.octree import Octree, winograd
 from octolith.phases import Phases
 from octolith.settings.steps import SuperResolveSettings
 from octolith.settings.training import TrainSettings
@@ -81,7 +85,10 @@ def test_no_cut_leaves_a_trace(trained: Path) -> None:
         assert np.array_equal(run(trained, block), whole)
 
 
-def test_the_number_of_threads_leaves_no_trace(trained: Path) -> None:
+def test_the_number_of_threads_leaves_no_trace(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "MIN_FAMILIES", 8)  # as much to share as in a large block
     made = []
     for threads in (1, 2):
         part = trained / f"threads{threads}.h5"
@@ -112,6 +119,7 @@ def test_any_block_reads_back_at_any_level(trained: Path) -> None:
         decided = coarse != PHASES.mixed
         assert np.array_equal(coarse[decided], fine[decided])
     table = pd.read_csv(trained / "b7s1g0.csv")
+    assert (table["computed"] >= table["nodes"]).all()
     last = table[table["stage"] == 3]
     assert (last["mixed"] == 0).all()
     mixed = table[table["stage"] == 2].set_index("block")["mixed"]
@@ -140,3 +148,85 @@ def test_a_damaged_group_is_named(trained: Path) -> None:
     part.write_bytes(part.read_bytes()[:1000])
     with pytest.raises(InputError, match=r"b16s1g0\.h5.*Delete it and run again"):
         stitch([part], trained / "sr.h5")
+
+
+def fill(disk: Path, leaving: int) -> None:
+    """Take all but ``leaving`` bytes of a disk."""
+    (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - leaving))
+
+
+def test_a_disk_that_is_too_small_is_found_before_stitching(trained: Path, tiny_disk: Path) -> None:
+    run(trained, 16)
+    fill(tiny_disk, leaving=8192)
+    with pytest.raises(InputError, match=r"sr\.h5: found 8\.0 KiB free.*up to .* KiB"):
+        stitch([trained / "b16s1g0.h5"], tiny_disk / "sr.h5")
+    assert [path.name for path in tiny_disk.iterdir()] == ["filler"]
+
+
+def test_a_disk_that_fills_up_under_a_block_job_is_left_clean(
+    trained: Path, tiny_disk: Path
+) -> None:
+    fill(tiny_disk, leaving=8192)
+    with pytest.raises(OctolithError, match=r"group0\.h5: the disk .* is full"):
+        superresolve(
+            trained / "lr.h5", trained / "w.safetensors", tiny_disk / "group0.h5", group=0,
+            settings=SuperResolveSettings(block=16), phases=PHASES, stages=3, seed=1,
+        )  # fmt: skip
+    assert [path.name for path in tiny_disk.iterdir()] == ["filler"]
+
+
+@pytest.mark.parametrize(
+    ("names", "stages", "complaint"),
+    [
+        (("pore", "quartz", "mica"), 3, r"weights for the phases .*clay.*expected .*mica"),
+        (("pore", "quartz"), 3, r"weights for the phases .*clay.*expected .*quartz"),
+        (("pore", "quartz", "clay"), 5, r"weights for 3 stages \(4x\), expected 5 stages \(16x\)"),
+    ],
+    ids=["another phase", "fewer phases", "another scale"],
+)
+def test_weights_for_something_else_are_named(
+    trained: Path, names: tuple[str, ...], stages: int, complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        superresolve(
+            trained / "lr.h5", trained / "w.safetensors", trained / "group0.h5", group=0,
+            settings=SuperResolveSettings(), phases=Phases.of(names), stages=stages, seed=1,
+        )  # fmt: skip
+    assert not (trained / "group0.h5").exists()
+
+
+def test_weights_of_other_widths_than_they_say_are_named(trained: Path) -> None:
+    header, tensors = weights.read(trained / "w.safetensors")
+    wider = header.generator.model_copy(update={"widths": ((8, 6), (6, 5))})
+    header = header.model_copy(update={"generator": wider})
+    text = {"octolith": header.model_dump_json()}
+    save_file(tensors, trained / "w.safetensors", text)
+    with pytest.raises(InputError, match=r"conv1\.bias: found \(6,\), expected \(8,\)"):
+        run(trained, 16)
+
+
+def test_weights_of_an_earlier_stage_are_named(trained: Path) -> None:
+    header, tensors = weights.read(trained / "w.safetensors")
+    text = {"octolith": header.model_copy(update={"stage": 2}).model_dump_json()}
+    save_file(tensors, trained / "w.safetensors", text)
+    with pytest.raises(InputError, match=r"weights of stage 2, expected of the last, 3"):
+        run(trained, 16)
+
+
+def test_a_block_killed_halfway_leaves_nothing_and_runs_again(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(trained, 16)
+    written = BlockWriter.add
+
+    def killed(self: BlockWriter, block: Cut, tree: Octree) -> None:
+        if block.index == 1:
+            raise KeyboardInterrupt
+        written(self, block, tree)
+
+    monkeypatch.setattr(BlockWriter, "add", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(trained, 7)
+    assert not list(trained.glob("*b7*"))
+    monkeypatch.undo()
+    assert np.array_equal(run(trained, 7), whole)

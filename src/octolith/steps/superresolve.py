@@ -17,6 +17,7 @@ from octolith.progress import track
 from octolith.settings.steps import SuperResolveSettings
 from octolith.training import distributed
 from octolith.volumes import open_volume
+from octolith.volumes.disk import full_disk_named
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ def superresolve(
 ) -> None:
     """Grow the blocks of group number ``group`` and write them whole or not at all.
 
-    Beside ``out`` (``….h5``) it writes ``….csv``: nodes, dense and mixed, per block and stage.
+    Beside ``out`` (``….h5``) it writes ``….csv``: nodes, dense and mixed, per block and stage,
+    and how many were computed, which is those and the halo's.
 
     Parameters
     ----------
@@ -45,13 +47,14 @@ def superresolve(
     Raises
     ------
     InputError : weights for other phases or another scale, unknown labels, no such group.
+    OctolithError : a full disk.
     """
     torch.set_num_threads(threads)
     generator, header = weights.load_generator(trained, phases, stages)
     if header.stage != stages:
         raise InputError(trained, f"weights of stage {header.stage}", f"of the last, {stages}")
     generator.to(distributed.device())
-    rows, computed, kept = [], 0, 0
+    rows = []
     with open_volume(labels) as volume:
         jobs = groups(volume.shape, settings.block, settings.blocks_per_job)
         if not 0 <= group < len(jobs):
@@ -65,10 +68,13 @@ def superresolve(
                 check_labels(volume[cut.region()], phases, labels)
                 growth = grow(generator, volume, cut, seed)
                 writer.add(cut, growth.octree)
-                for stage, counts in enumerate(growth.octree.counts(), 1):
-                    rows.append({"block": cut.index, "stage": stage, **counts})
-                computed += sum(growth.computed)
-                kept += sum(len(level) for level in growth.octree.levels)
-    log.info("%d nodes kept, %d computed: the halos cost %.2fx", kept, computed, computed / kept)
-    with atomic(Path(out).with_suffix(".csv")) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+                counts = zip(growth.octree.counts(), growth.computed, strict=True)
+                for stage, (kept, computed) in enumerate(counts, 1):
+                    rows.append({"block": cut.index, "stage": stage, **kept, "computed": computed})
+    table = pd.DataFrame(rows)
+    nodes, computed = table["nodes"].sum(), table["computed"].sum()
+    log.info("%d nodes, %d computed: the halos cost %.2f times an uncut run's nodes",
+             nodes, computed, computed / nodes)  # fmt: skip
+    counts_csv = Path(out).with_suffix(".csv")
+    with full_disk_named(counts_csv), atomic(counts_csv) as temporary:
+        table.to_csv(temporary, index=False)
