@@ -10,7 +10,7 @@ from typing import Any
 
 from octolith.blocks import Triple
 from octolith.layout import Layout
-from octolith.planning.layers import layers
+from octolith.planning.layers import FLOAT, layers
 from octolith.planning.mixed import Mixed, mixed_shares
 from octolith.planning.workload import MIB, START_SECONDS, Workload
 from octolith.settings import Config, Sample
@@ -18,8 +18,10 @@ from octolith.settings.steps import SmoothSettings
 from octolith.steps.ingest import voxel_size
 from octolith.volumes import open_volume, parse_reader
 
+# A training job resumes where the one before was stopped: this is a limit, not an estimate.
+TRAIN_SECONDS = 4 * 3600.0
 # Measured (benchmarks/bench_smoothing.py): bytes of the process, nanoseconds a voxel and pass.
-SMOOTH_LIBRARIES = 110 * MIB
+SMOOTH_LIBRARIES = 92 * MIB
 SMOOTH_VOXEL_SECONDS = 9e-9
 WRITE_VOXEL_SECONDS = 8e-9
 # Planes of a slab that is read and of one that is written; of a tile, which a pass holds thrice.
@@ -63,7 +65,7 @@ class Plan:
     work : its super-resolution.
     mixed : where the number of nodes is from.
     fine_um : edge of an SR voxel.
-    jobs : of the steps after training.
+    jobs : of training and of the steps after it.
     free : bytes free where the results go.
     """
 
@@ -158,11 +160,18 @@ def export_seconds(shape: Triple) -> float:
     return START_SECONDS + 4 * prod(shape) * WRITE_VOXEL_SECONDS
 
 
+def train_memory(shape: Triple) -> float:
+    """Bytes of a training process's host memory: the LR labels, their copies and the libraries."""
+    return 6e9 + 8 * prod(shape)
+
+
 def _jobs(config: Config, work: Workload) -> list[Job]:
+    weights = FLOAT * sum(s.weights for s in layers(work.generator, work.phases, work.stages))
     n, fine, dense = config.superresolve.realisations, work.fine, work.dense_bytes
     formats = config.export.formats
     exported = sum(prod(fine) if form in PLAIN else dense for form in formats)
     return [
+        Job("train", config.stages, train_memory(work.shape), TRAIN_SECONDS, weights),
         Job("superresolve", n * work.jobs, work.memory, work.job_seconds, n * work.block_bytes,
             work.gpu_memory),
         Job("stitch", n, work.stitch_memory, work.stitch_seconds, n * dense),

@@ -19,6 +19,7 @@ MIB = 1 << 20
 # Measured (benchmarks/bench_scale.py, and a test that compares): what a process holds of code and
 # workspaces; arithmetic of one core on families, and what a node costs besides.
 LIBRARIES = 400 * MIB
+STITCH_LIBRARIES = 280 * MIB
 CORE_FLOPS = 20e9
 NODE_SECONDS = 4e-6
 START_SECONDS = 10.0
@@ -179,7 +180,7 @@ class Workload:
         # The dense array while it is doubled along the last axis, or while nodes are painted on it.
         doubling = 1.5 * voxels + 9 * sum(nodes)
         painting = voxels + STITCHING * nodes[-1] + 9 * sum(nodes[:-1])
-        return LIBRARIES + max(doubling, painting)
+        return STITCH_LIBRARIES + max(doubling, painting)
 
     @property
     def stitch_seconds(self) -> float:
