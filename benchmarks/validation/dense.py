@@ -1,0 +1,163 @@
+"""A dense generator trained by a Wasserstein GAN on slices, as SuperRes is (paper 4).
+
+The octree's opposite number: every fine voxel is computed. What is the paper's: LR phases and a
+volume of noise go in, slices of all three directions are judged, the voxel-wise loss is that of
+its algorithm 1 (`octolith.training.losses`: the same blur, temperature, weight and tolerance),
+and the critic has five turns to the generator's one. What is ours: upsampling by nearest voxel
+and convolution, and widths for minutes on a CPU.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from octolith.training.data import Cubes, Planes
+from octolith.training.losses import TEMPERATURE, gaussian, gradient_penalty
+from validation.cases import Case
+
+EDGE = 64  # fine voxels of a training cube
+BORDER = 4  # fine voxels cut off every face before the critic looks (paper 4)
+CRITIC_TURNS, PLANES = 5, 16
+WEIGHT, TOLERANCE = 10.0, 0.005
+RATE, BETAS = 1e-3, (0.0, 0.99)
+TILE, OVERLAP = 32, 4  # coarse voxels of an inference tile, and around it
+
+
+class DenseGenerator(nn.Module):
+    """LR phases and a channel of noise to fine phase probabilities."""
+
+    def __init__(self, phases: int, scale: int, width: int = 32) -> None:
+        super().__init__()
+        doublings = scale.bit_length() - 1
+        widths = [max(width >> i, 8) for i in range(doublings + 1)]
+        self.enter = nn.Conv3d(phases + 1, width, 3, padding=1)
+        self.deepen = nn.Conv3d(width, width, 3, padding=1)
+        self.refine = nn.ModuleList(nn.Conv3d(a, b, 3, padding=1) for a, b in pairwise(widths))
+        self.leave = nn.Conv3d(widths[-1], phases, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (batch, K+1, z, y, x) -> (batch, K, z·scale, y·scale, x·scale) probabilities."""
+        x = functional.relu(self.enter(x))
+        x = functional.relu(self.deepen(x))
+        for layer in self.refine:
+            x = functional.relu(layer(functional.interpolate(x, scale_factor=2)))
+        probabilities: Tensor = self.leave(x).softmax(1)
+        return probabilities
+
+
+def dense_critic(phases: int, widths: tuple[int, ...] = (32, 64, 96)) -> nn.Module:
+    """Scores planes (p, K+1, h, w): the last class is the octree's mixed, which none has here."""
+    layers: list[nn.Module] = []
+    for a, b in pairwise((phases + 1, *widths)):
+        layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+    layers += [nn.Conv2d(widths[-1], 1, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(0)]
+    return nn.Sequential(*layers)
+
+
+@dataclass
+class Dense:
+    """The training, for a number of seconds."""
+
+    case: Case
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(self.seed)
+        phases = len(self.case.phases)
+        self.random = torch.Generator().manual_seed(self.seed)
+        self.cubes = Cubes(self.case.lr, EDGE // self.case.scale, 0)
+        self.planes = Planes(self.case.images, EDGE - 2 * BORDER, phases)
+        self.generator, self.critic = DenseGenerator(phases, self.case.scale), dense_critic(phases)
+        self.optimisers = {
+            module: torch.optim.Adam(module.parameters(), RATE, BETAS)
+            for module in (self.generator, self.critic)
+        }
+
+    def train(self, seconds: float) -> int:
+        """Train for so long; returns the iterations."""
+        began, iterations = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            iterations += 1
+            self.step(of_generator=iterations % (CRITIC_TURNS + 1) == 0)
+        return iterations
+
+    def step(self, of_generator: bool) -> None:
+        """One turn of the critic or of the generator (paper 4, algorithm 1)."""
+        lr = self.cubes.draw(1, 0, self.random).labels
+        trained = self.generator if of_generator else self.critic
+        with torch.set_grad_enabled(of_generator):
+            fine = self.generator(self.input(lr))
+        loss = self._generator_loss(lr, fine) if of_generator else self._critic_loss(fine)
+        self.optimisers[trained].zero_grad()
+        loss.backward()
+        self.optimisers[trained].step()
+
+    def input(self, lr: Tensor) -> Tensor:
+        """One-hot phases and noise."""
+        one_hot = functional.one_hot(lr.long(), len(self.case.phases)).movedim(-1, 1).float()
+        noise = torch.randn(lr.shape, generator=self.random)[:, None]
+        return torch.cat([one_hot, noise], 1)
+
+    def _critic_loss(self, fine: Tensor) -> Tensor:
+        fake = self._slices(fine)
+        real = self.planes.draw(len(fake), self.random)
+        penalty = gradient_penalty(self.critic, real, fake, self.random)
+        distance: Tensor = self.critic(real).mean() - self.critic(fake).mean()
+        return 10 * penalty - distance
+
+    def _generator_loss(self, lr: Tensor, fine: Tensor) -> Tensor:
+        loss: Tensor = -self.critic(self._slices(fine)).mean()
+        tie = voxel_wise(lr, fine, self.case.scale)
+        return loss + WEIGHT * tie if tie > TOLERANCE else loss
+
+    def _slices(self, fine: Tensor) -> Tensor:
+        """Planes of each direction, without the border: (3·PLANES, K+1, edge, edge)."""
+        b = BORDER
+        inner = fine[0, :, b:-b, b:-b, b:-b]
+        planes = []
+        for axis in (1, 2, 3):
+            chosen = torch.randint(inner.shape[axis], (PLANES,), generator=self.random)
+            planes.append(inner.index_select(axis, chosen).movedim(axis, 0))
+        return functional.pad(torch.cat(planes), (0, 0, 0, 0, 0, 1))
+
+    def super_resolve(self, lr: np.ndarray, seed: int) -> np.ndarray:
+        """The most likely phases, tile by tile with an overlap."""
+        self.random.manual_seed(seed)
+        whole = self.input(torch.from_numpy(lr)[None])
+        scale = self.case.scale
+        fine = np.empty([n * scale for n in lr.shape], np.uint8)
+        for low in np.ndindex(*(-(-n // TILE) for n in lr.shape)):
+            core = [slice(a * TILE, min((a + 1) * TILE, n)) for a, n in zip(low, lr.shape)]  # noqa: B905
+            around = [slice(max(0, s.start - OVERLAP), s.stop + OVERLAP) for s in core]
+            with torch.inference_mode():
+                made = self.generator(whole[(slice(None), slice(None), *around)])[0].argmax(0)
+            inside = [
+                slice((s.start - a.start) * scale, (s.stop - a.start) * scale)
+                for s, a in zip(core, around, strict=True)
+            ]
+            place = tuple(slice(s.start * scale, s.stop * scale) for s in core)
+            fine[place] = made[tuple(inside)].byte().numpy()
+        return fine
+
+
+def voxel_wise(lr: Tensor, fine: Tensor, scale: int) -> Tensor:
+    """Mean squared difference of LR and the blurred, downsampled, nearly one-hot fine volume.
+
+    Parameters
+    ----------
+    lr : (batch, z, y, x) labels.
+    fine : (batch, K, z·scale, …) probabilities.
+    """
+    phases = fine.shape[1]
+    w = gaussian(scale)
+    kernel = torch.einsum("i,j,k->ijk", w, w, w).expand(phases, 1, -1, -1, -1)
+    share = functional.conv3d(fine, kernel, stride=scale, groups=phases)
+    wanted = functional.one_hot(lr.long(), phases).movedim(-1, 1).float()
+    return ((share / TEMPERATURE).softmax(1) - wanted).square().mean()

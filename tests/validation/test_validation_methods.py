@@ -1,0 +1,83 @@
+"""Methods on equal terms, and what the page makes of what was measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from octolith.phases import Phases
+
+methods = pytest.importorskip("validation.methods")
+dense = pytest.importorskip("validation.dense")
+cases = pytest.importorskip("validation.cases")
+records = pytest.importorskip("validation.records")
+page = pytest.importorskip("validation.page")
+run = pytest.importorskip("validation.run")
+
+
+@pytest.fixture
+def case(rng) -> object:
+    """A rock of random voxels at 4x."""
+    labels = (rng.random((24, 24, 24)) < 0.5).astype(np.uint8)
+    fine = np.kron(labels, np.ones((4, 4, 4), np.uint8))
+    images = [fine[z] for z in range(0, 96, 8)]
+    small = np.ascontiguousarray(labels[:8, :8, :8])
+    truth = np.kron(small, np.ones((4, 4, 4), np.uint8))
+    return cases.Case(Phases.of(["pore", "grain"]), 4, images, labels, small, truth, truth)
+
+
+def test_nearest_repeats_each_voxel(rng):
+    lr = rng.integers(0, 3, (3, 4, 5)).astype(np.uint8)
+    assert np.array_equal(
+        methods.interpolate(lr, 3, 2, order=0), np.kron(lr, np.ones((2, 2, 2), np.uint8))
+    )
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_a_plane_between_two_phases_stays_where_it_is(order):
+    lr = np.zeros((4, 4, 8), np.uint8)
+    lr[:, :, 4:] = 1
+    fine = methods.interpolate(lr, 2, 4, order)
+    assert np.array_equal(fine[0, 0], np.repeat(np.uint8([0, 1]), 16))
+
+
+def test_the_voxel_wise_loss_of_a_volume_that_blurs_to_lr_is_small(case):
+    lr = torch.from_numpy(case.lr_judged)[None]
+    fine = torch.nn.functional.one_hot(torch.from_numpy(case.truth)[None].long(), 2)
+    right = dense.voxel_wise(lr, fine.movedim(-1, 1).float(), 4)
+    wrong = dense.voxel_wise(lr, 1 - fine.movedim(-1, 1).float(), 4)
+    assert right < 0.01
+    assert wrong > 0.5
+
+
+def test_dense_trains_and_gives_volumes_of_the_fine_shape(case):
+    torch.set_num_threads(1)
+    training = dense.Dense(case)
+    before = [p.detach().clone() for p in training.generator.parameters()]
+    training.step(of_generator=False)
+    training.step(of_generator=True)
+    after = training.generator.parameters()
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert training.super_resolve(case.lr_judged, 1).shape == case.truth.shape
+
+
+def test_tiles_of_the_dense_generator_show_no_seam(case, monkeypatch):
+    training = dense.Dense(case)
+    whole = training.super_resolve(case.lr_judged, 1)
+    monkeypatch.setattr(dense, "TILE", 4)
+    assert np.array_equal(training.super_resolve(case.lr_judged, 1), whole)
+
+
+def test_what_was_measured_is_not_measured_again_and_is_on_the_page(case, tmp_path, monkeypatch):
+    monkeypatch.setitem(cases.CASES, "berea-4x", ("Tiny", lambda: case))
+    kept = records.Records(tmp_path / "cache", tmp_path / "published.json")
+    for method in ("nearest", "cubic"):
+        run.measure("berea-4x", method, kept, tmp_path, threads=1)
+    monkeypatch.setitem(cases.CASES, "berea-4x", ("Tiny", lambda: pytest.fail("measured again")))
+    run.measure("berea-4x", "nearest", kept, tmp_path, threads=1)
+    kept.publish()
+    elsewhere = records.Records(tmp_path / "nothing", tmp_path / "published.json")
+    text = page.page(elsewhere.all(), tmp_path)
+    assert "## Tiny" in text and "| IoU, pore | 1.000 |" in text
+    assert "- Tiny: trilinear, another part of the rock" in text
