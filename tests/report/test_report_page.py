@@ -131,6 +131,12 @@ def test_what_machines_read_agrees_with_the_page(page: Path) -> None:
     assert fractions.loc["pore", "SR"] == pytest.approx(porosity)
     compared = pd.read_csv(page.parent / "report" / "comparison.csv")
     assert len(compared) == len(summary["comparison"])
+    scores = pd.read_csv(page.parent / "report" / "scores.csv")
+    measured = (compared["word"] != "not measured").sum()
+    assert scores[["closer", "farther", "undecided"]].sum().sum() == measured
+    overlaps = pd.read_csv(page.parent / "report" / "overlaps.csv", keep_default_na=False)
+    assert overlaps["phase"].tolist() == ["", *summary["phases"]]
+    assert len(pd.read_csv(page.parent / "report" / "images.csv")) == 3
     assert {row["step"]: row["jobs"] for row in summary["steps"]} == {
         "ingest": 1, "train": 1, "superresolve": 1, "smooth": 1,
     }  # fmt: skip

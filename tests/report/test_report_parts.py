@@ -126,6 +126,18 @@ def test_a_grid_that_shows_through_is_noticed() -> None:
     assert judgement._excess(np.array([]), inside) == 1.0
 
 
+def test_a_seam_is_noticed_wherever_the_field_of_view_begins() -> None:
+    """Stripes that are redrawn at every eighth plane, and a cut in the middle."""
+    rng = np.random.default_rng(0)
+    part = np.repeat(rng.integers(0, 2, (12, 24, 24)), 8, axis=0)
+    noise = rng.random(part.shape) < 0.1
+    cells, blocks = judgement.grid_excess((part ^ noise)[3:], first=3, cell=8, block=10_000)
+    assert cells > 2
+    assert blocks == 1.0
+    cells, _ = judgement.grid_excess((part ^ noise)[3:], first=0, cell=8, block=10_000)
+    assert cells == 1.0
+
+
 # -- pictures ----------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from octolith.report.charts import chosen_epoch
 from octolith.report.run import Run
-from octolith.report.views import Box
+from octolith.report.views import AXES, Box
 from octolith.report.words import descriptor_name, enumerated, number, pair, percent
 from octolith.volumes import OUTSIDE
 
@@ -267,20 +267,42 @@ def _missing_phases(run: Run, fractions: dict[str, dict[str, float]]) -> list[st
 def _imprint(run: Run, box: Box) -> list[str]:
     """Whether the grid of LR cells, or of blocks, shows in SR as too many unlike neighbours."""
     part = box.read(run.sr[0], run.scale)
-    shares = np.array([_unlike(a, b) for a, b in pairwise(part)])
-    # The face after SR plane p belongs to a cell of edge e where p + 1 is a multiple of e.
-    plane = np.arange(1, len(part)) + box.low[0] * run.scale
-    block = plane % (run.config.superresolve.block * run.scale) == 0
-    cell = (plane % run.scale == 0) & ~block
+    block = run.config.superresolve.block * run.scale
+    ratios: dict[str, dict[str, float]] = {"LR voxels": {}, "blocks": {}}
+    for axis, name in enumerate(AXES):
+        first = box.low[axis] * run.scale
+        cells, blocks = grid_excess(np.moveaxis(part, axis, 0), first, run.scale, block)
+        ratios["LR voxels"][name], ratios["blocks"][name] = cells, blocks
     return [
-        f"Phases change {number(ratio)} times as often across the faces of {grid} as elsewhere "
-        f"(along z, in the field of view shown): the grid of {grid} shows through."
-        for grid, ratio in (
-            ("LR voxels", _excess(shares[cell], shares[~cell & ~block])),
-            ("blocks", _excess(shares[block], shares[cell])),
-        )
-        if ratio > CONSPICUOUS
+        f"Phases change up to {number(max(along.values()))} times as often across the faces of "
+        f"{grid} as elsewhere (along {enumerated(sorted(along))}, in the field of view shown): the "
+        f"grid of {grid} shows through."
+        for grid, found in ratios.items()
+        if (along := {axis: ratio for axis, ratio in found.items() if ratio > CONSPICUOUS})
     ]
+
+
+def grid_excess(part: np.ndarray, first: int, cell: int, block: int) -> tuple[float, float]:
+    """How many times more often phases change from plane to plane across the faces of a grid.
+
+    Parameters
+    ----------
+    part : SR labels, the planes along its first axis.
+    first : place of the first plane in the whole volume.
+    cell, block : edges of LR voxels and of blocks, in SR voxels.
+
+    Returns
+    -------
+    faces of LR voxels against faces inside them, and faces of blocks against those of LR voxels;
+    1 where chance may explain the difference.
+    """
+    shares = np.array([_unlike(a, b) for a, b in pairwise(np.ascontiguousarray(part))])
+    # The face after plane p belongs to a cell of edge e where p + 1 is a multiple of e.
+    plane = np.arange(1, len(part)) + first
+    of_block = plane % block == 0
+    of_cell = (plane % cell == 0) & ~of_block
+    inside = shares[~of_cell & ~of_block]
+    return _excess(shares[of_cell], inside), _excess(shares[of_block], shares[of_cell])
 
 
 def _unlike(a: np.ndarray, b: np.ndarray) -> float:

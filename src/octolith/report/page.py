@@ -28,8 +28,11 @@ from octolith.report.tables import (
     Table,
     comparison_table,
     fraction_table,
+    image_table,
     network_table,
     node_table,
+    overlap_table,
+    score_table,
     step_table,
 )
 
@@ -93,7 +96,14 @@ class Page:
     def tables(self) -> list[Table]:
         """What is saved beside the page."""
         some = [self.nodes, self.steps, self.checksums, *([self.network] if self.network else [])]
-        return [*some, comparison_table(self.verdicts), fraction_table(self.fractions)]
+        return [
+            *some,
+            score_table(self.by_family),
+            comparison_table(self.verdicts),
+            fraction_table(self.fractions),
+            overlap_table(self.overlaps),
+            image_table(self.run),
+        ]
 
 
 def assemble(run: Run) -> Page:
@@ -279,6 +289,7 @@ def summary(page: Page) -> dict[str, Any]:
         ],
         "steps": _records(page.steps.frame),
         "seed": run.config.seed,
+        "realisation_seeds": [run.config.seed + number for number in range(len(run.sr))],
         "versions": records.versions(),
         "commit": records.commit(),
         "machine": machine(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -58,15 +59,42 @@ def step_table(jobs: pd.DataFrame) -> Table:
 
 
 def comparison_table(rows: list[judgement.Verdict]) -> Table:
-    """The first table."""
-    frame = pd.DataFrame([asdict(row) for row in rows])
-    return Table("comparison", {str(name): str(name) for name in frame}, frame)
+    """Every row of the comparison, with its verdict."""
+    return _plain("comparison", pd.DataFrame([asdict(row) for row in rows]))
+
+
+def score_table(by_family: Mapping[str, list[judgement.Score]]) -> Table:
+    """How each descriptor scored against each reference: the first table of the page."""
+    rows = [
+        {"descriptor": family} | asdict(score) | {"word": score.word}
+        for family, scores in by_family.items()
+        for score in scores
+    ]
+    return _plain("scores", pd.DataFrame(rows))
+
+
+def overlap_table(rows: list[judgement.Overlap]) -> Table:
+    """Agreement with the truth, voxel for voxel."""
+    columns = ["phase", "lr", "sr"]
+    return _plain("overlaps", pd.DataFrame([asdict(row) for row in rows], columns=columns))
+
+
+def image_table(run: Run) -> Table:
+    """The HR images, with their sizes."""
+    frame = pd.DataFrame(
+        {
+            "name": run.hr.names,
+            "height": [image.shape[0] for image in run.hr.images],
+            "width": [image.shape[1] for image in run.hr.images],
+            "pixel_um": run.hr.pixel_um,
+        }
+    )
+    return _plain("images", frame)
 
 
 def fraction_table(fractions: dict[str, dict[str, float]]) -> Table:
     """Volume fractions of whole images."""
-    frame = pd.DataFrame(fractions).rename_axis("phase").reset_index()
-    return Table("fractions", {str(name): str(name) for name in frame}, frame)
+    return _plain("fractions", pd.DataFrame(fractions).rename_axis("phase").reset_index())
 
 
 def network_table(run: Run) -> Table | None:
@@ -89,6 +117,10 @@ def network_table(run: Run) -> Table | None:
     titles = {"property": "Property", "axis": "Axis"} | {image: image for image in run.networks}
     titles |= {"ratio": "SR / LR"} if "ratio" in frame else {}
     return Table("network", titles | {"unit": "Unit"}, frame)
+
+
+def _plain(name: str, frame: pd.DataFrame) -> Table:
+    return Table(name, {str(column): str(column) for column in frame}, frame)
 
 
 def _order(name: str, axis: str) -> tuple[object, ...]:
