@@ -104,6 +104,9 @@ class StageSettings(Settings):
     )
     symmetries: bool = Field(True, description="Draw HR crops in all eight orientations.")
     checkpoint_minutes: float = Field(5.0, gt=0)
+    tensorboard: bool = Field(
+        False, description="Also log for TensorBoard, which the extra 'tensorboard' installs."
+    )
     check_every: int = Field(2, ge=1, description="Epochs between looks at the descriptors.")
 
 

@@ -92,15 +92,17 @@ def train(
             device=device,
         )
         saved = out.parent / f"checkpoint-{_key(header, of_stage.model_dump_json())}.safetensors"
-        for stale in set(out.parent.glob("checkpoint-*.safetensors")) - {saved}:
-            stale.unlink()  # of other settings: it must not be resumed from
+        for stale in out.parent.glob("checkpoint-*.safetensors"):
+            if not stale.name.startswith(saved.stem):
+                stale.unlink(missing_ok=True)  # of other settings: it must not be resumed from
         best = run.run(saved)
         if distributed.rank() > 0:
             return
         for path, state in ((out.parent / "last.safetensors", run.average), (out, best)):
             run.block.load_state_dict(state.state_dict())
             weights.save(path, header, {"generator": generator, "critic": critic})
-        saved.unlink(missing_ok=True)
+        for done in out.parent.glob(f"{saved.stem}*"):
+            done.unlink()
 
 
 def _fingerprint(*paths: str | Path) -> str:

@@ -68,6 +68,12 @@ def any_process(flag: bool, where: torch.device) -> bool:
     return bool(up > 0)
 
 
+def wait() -> None:
+    """Until all processes are here."""
+    if world() > 1:
+        dist.barrier()
+
+
 def gather(value: Tensor) -> list[Tensor]:
     """The tensors of all processes, in the order of their ranks."""
     if world() == 1:

@@ -30,6 +30,11 @@ class Statistics:
     interfaces: Tensor
     two_point: Tensor
 
+    @property
+    def disagreement(self) -> float:
+        """How often pixels of the rock that have nothing to do with each other differ in class."""
+        return max(1e-9, 1.0 - float(self.fractions.square().sum()))
+
 
 def statistics(planes: list[Tensor], phases: int, pore: int, edge: int) -> Statistics:
     """Measure planes (each (p, h, w) uint8, or (h, w)); lags reach to half of ``edge``."""
@@ -71,3 +76,11 @@ def errors(generated: Statistics, real: Statistics) -> dict[str, float]:
         "error_interface": relative(generated.interfaces, real.interfaces),
         "error_two_point": relative(generated.two_point, real.two_point),
     }
+
+
+def disagreement(planes: Tensor, phases: int) -> float:
+    """How often two of the planes (n, h, w) differ at a pixel; 0 if all are one."""
+    n = len(planes)
+    counts = torch.stack([(planes == code).sum(0) for code in range(phases + 1)]).double()
+    alike = (counts * (counts - 1)).sum(0) / (n * (n - 1))
+    return 1.0 - float(alike.mean())

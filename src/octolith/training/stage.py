@@ -11,7 +11,8 @@ import logging
 import math
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,20 +31,26 @@ from octolith.phases import Phases
 from octolith.progress import track
 from octolith.settings.training import StageSettings
 from octolith.training import checkpoint, distributed
+from octolith.training.board import Board
 from octolith.training.data import Cubes, Planes, axis_sets, holding, random_planes
+from octolith.training.health import (
+    ALL_ALIKE,
+    NOT_FINITE,
+    PATIENCE,
+    Trouble,
+    after_epoch,
+    after_step,
+    finite,
+)
 from octolith.training.interruption import Interrupted, Interruption
 from octolith.training.losses import gradient_penalty, voxel_loss
-from octolith.training.monitor import Statistics, errors, statistics
+from octolith.training.monitor import Statistics, disagreement, errors, statistics
 
 log = logging.getLogger(__name__)
 
 AXES = "zyx"
-# Cubes that a look at the descriptors grows, and how often a stage may have no mixed node (or
-# nothing else) in a row before its generator counts as dead.
+# Cubes that a look at the descriptors grows.
 LOOK_BATCHES = 4
-PATIENCE = 5
-# A gradient norm 30 off one means that the critic has run away.
-RUNAWAY_PENALTY = 1e3
 
 
 @dataclass
@@ -56,6 +63,8 @@ class Progress:
     rate: float = 1.0
     recoveries: int = 0
     dull: int = 0
+    diversity: float = 1.0
+    healthy: bool = True
     best_error: float = math.inf
     best_epoch: int = 0
     sums: dict[str, float] = field(default_factory=dict)
@@ -157,9 +166,13 @@ class Stage:
             grown[i] = grown[i].detached()
         self._apply(self.g_optimiser, self.block)
         self._follow()
-        tree = grown[-1].octree
-        mixed = (tree.classes[-1] == tree.phases).float().mean() if len(tree.levels[-1]) else 0.0
-        return measured | {"mixed_fraction": float(mixed), "alpha": self.alpha}
+        made = torch.bincount(grown[-1].octree.classes[-1].long(), minlength=self.phases.mixed + 1)
+        shares = made / made.sum().clamp_min(1)
+        return measured | {
+            "mixed_fraction": float(shares[self.phases.mixed]),
+            "largest_class": float(shares.max()),
+            "alpha": self.alpha,
+        }
 
     def grow(self, block: Block) -> Growth:
         """Generate under the training precision."""
@@ -242,7 +255,7 @@ class Stage:
 
     def _follow(self) -> None:
         """Move the average after the weights; faster at the start, which it would remember."""
-        step = self.progress.epoch * self.settings.iterations + self.progress.iteration + 1
+        step = self._steps_done + 1
         decay = min(self.settings.ema, step / (step + 10)) if self.settings.ema else 0.0
         mine, theirs = self.average.state_dict(), self.block.state_dict()
         for key, mean in mine.items():
@@ -255,8 +268,7 @@ class Stage:
     def alpha(self) -> float:
         """Weight of the critic's newest layer: 0 to 1 over the first epochs."""
         fade = self.settings.fade_epochs * self.settings.iterations
-        done = self.progress.epoch * self.settings.iterations + self.progress.iteration
-        return 1.0 if self.stage == 1 or fade == 0 else min(1.0, done / fade)
+        return 1.0 if self.stage == 1 or fade == 0 else min(1.0, self._steps_done / fade)
 
     def _to(self, block: Block) -> Block:
         return Block(
@@ -279,29 +291,70 @@ class Stage:
             log.info("resuming in epoch %d", self.progress.epoch + 1)
         else:
             self.save(saved)
-        total = s.epochs * s.iterations
-        bar = track(range(total), f"stage {self.stage}", total)
-        kept = time.monotonic()
-        with Interruption() as interruption, bar:
+            self.save(good_copy(saved))
+        kept = kept_good = time.monotonic()
+        with Interruption() as interruption, self._bar() as bar, self._board() as board:
             while self.progress.epoch < s.epochs:
-                bar.n = self.progress.epoch * s.iterations + self.progress.iteration
-                bar.update(0)
-                began = time.monotonic()
-                measured = self.step()
-                if not self._sound(measured):
-                    self._recover(saved)
+                bar.update(self._steps_done - bar.n)
+                trouble = self._advance(bar, board)
+                stop = self._any(interruption.requested)
+                late = self._late(kept)
+                good = self.progress.healthy and self._late(kept_good)
+                if (stop or late or good) and not (trouble or finite(self.block, self.critic)):
+                    trouble = NOT_FINITE
+                if trouble:
+                    self._recover(saved, trouble)
+                    board.again(self.progress.epoch)
                     continue
-                self._count(measured, time.monotonic() - began)
-                if self.progress.iteration == s.iterations:
-                    self._end_epoch(bar)
-                if distributed.any_process(interruption.requested, self.device):
-                    self.save(saved)
-                    raise Interrupted
-                late = time.monotonic() - kept > 60 * s.checkpoint_minutes
-                if distributed.any_process(late, self.device):
+                if good:
+                    self.save(good_copy(saved))
+                    kept_good = time.monotonic()
+                if stop or late:
                     self.save(saved)
                     kept = time.monotonic()
+                if stop:
+                    raise Interrupted
         return self.best
+
+    def _advance(self, bar: tqdm[int], board: Board) -> Trouble | None:
+        """One step, and what comes at an epoch's end; returns what is wrong, if something is."""
+        began = time.monotonic()
+        self.progress.healthy = False
+        measured = self.step()
+        trouble = after_step(measured)
+        if self._any(trouble is not None):
+            return trouble or NOT_FINITE  # another process's
+        self._count(measured, time.monotonic() - began)
+        if self.progress.iteration < self.settings.iterations:
+            return None
+        return self._end_epoch(bar, board, measured)
+
+    @property
+    def _steps_done(self) -> int:
+        return self.progress.epoch * self.settings.iterations + self.progress.iteration
+
+    def _late(self, since: float) -> bool:
+        """Whether it is time for a checkpoint, in all processes at once."""
+        return self._any(time.monotonic() - since > 60 * self.settings.checkpoint_minutes)
+
+    def _any(self, flag: bool) -> bool:
+        return distributed.any_process(flag, self.device)
+
+    def _bar(self) -> tqdm[int]:
+        """Steps of all epochs; a resumed job's time left is reckoned from its own pace."""
+        total = self.settings.epochs * self.settings.iterations
+        bar = track(range(total), f"stage {self.stage}", total)
+        bar.initial = bar.n = bar.last_print_n = self._steps_done
+        return bar
+
+    @contextmanager
+    def _board(self) -> Iterator[Board]:
+        wanted = self.settings.tensorboard and distributed.rank() == 0
+        board = Board(self.folder / "tensorboard" if wanted else None, self.progress.epoch)
+        try:
+            yield board
+        finally:
+            board.close()
 
     def _count(self, measured: dict[str, float], seconds: float) -> None:
         p = self.progress
@@ -310,7 +363,8 @@ class Stage:
         p.iteration += 1
         p.seconds += seconds
 
-    def _end_epoch(self, bar: tqdm[int]) -> None:
+    def _end_epoch(self, bar: tqdm[int], board: Board, last: dict[str, float]) -> Trouble | None:
+        """Log, look at the descriptors when it is time, and judge what the generator makes."""
         s, p = self.settings, self.progress
         row: dict[str, float] = {
             "epoch": p.epoch + 1,
@@ -319,9 +373,9 @@ class Stage:
         } | {key: total / s.iterations for key, total in p.sums.items()}
         row["learning_rate"] = s.learning_rate * p.rate
         p.epoch, p.iteration, p.sums = p.epoch + 1, 0, {}
-        self._notice_death(row["mixed_fraction"])
         if p.epoch % s.check_every == 0 or p.epoch == s.epochs:
             row |= self.look()
+            p.diversity = row["diversity"]
             if row["error"] < p.best_error:
                 p.best_error, p.best_epoch = row["error"], p.epoch
                 self.best.load_state_dict(self.average.state_dict())
@@ -331,6 +385,13 @@ class Stage:
         if distributed.rank() == 0:
             with atomic(self.folder / "log.csv") as temporary:
                 pd.DataFrame(p.rows).to_csv(temporary, index=False)
+        board.epoch(row, self._picture_path if "error" in row else None)
+        final = self.stage == self.generator.final
+        trouble = after_epoch(last["mixed_fraction"], last["largest_class"], p.diversity, final)
+        dead = self._any(trouble is not None)
+        p.dull = p.dull + 1 if dead else 0
+        p.healthy = "error" in row and not dead
+        return (trouble or ALL_ALIKE) if p.dull >= PATIENCE else None
 
     def look(self) -> dict[str, float]:
         """Descriptors of planes from the averaged generator against the HR images."""
@@ -353,9 +414,10 @@ class Stage:
         self.block.load_state_dict(trained)
         found = self._compare(generated)
         found["error_voxel"] = float(np.mean(ties)) ** 0.5
+        error = float(np.mean(list(found.values())))
         if distributed.rank() == 0:
             self._picture(generated)
-        return found | {"error": float(np.mean(list(found.values())))}
+        return found | {"error": error, "diversity": self._diversity(generated)}
 
     def _measure(self, planes: Sequence[np.ndarray | Tensor]) -> Statistics:
         found = [torch.as_tensor(plane) for plane in planes]
@@ -369,6 +431,19 @@ class Stage:
             found.append(errors(self._measure(made), real))
         return {key: float(np.mean([each[key] for each in found])) for key in found[0]}
 
+    def _diversity(self, generated: list[list[Tensor]]) -> float:
+        """How much planes across an axis differ from each other, over how much real ones do."""
+        ratios = []
+        for across, real in self.real.items():
+            for axis in across:
+                planes = torch.cat(generated[AXES.index(axis)])
+                ratios.append(disagreement(planes, len(self.phases)) / real.disagreement)
+        return float(np.mean(ratios))
+
+    @property
+    def _picture_path(self) -> Path:
+        return self.folder / "samples" / f"epoch{self.progress.epoch:04d}.png"
+
     def _picture(self, generated: list[list[Tensor]]) -> None:
         """Generated planes over real ones, one PNG a look."""
         from octolith.training.pictures import sample_figure  # noqa: PLC0415 (matplotlib is slow)
@@ -376,42 +451,27 @@ class Stage:
         seeds = torch.Generator().manual_seed(0)
         real = torch.cat([self.real_planes(axis, 2, seeds).argmax(1).byte() for axis in range(3)])
         fake = torch.cat([planes[0][:2] for planes in generated])
-        target = self.folder / "samples" / f"epoch{self.progress.epoch:04d}"
-        sample_figure(fake.numpy(), real.numpy(), self.phases, target)
+        stem = self._picture_path.with_suffix("")
+        sample_figure(fake.numpy(), real.numpy(), self.phases, stem)
 
-    def _notice_death(self, mixed: float) -> None:
+    def _recover(self, saved: Path, trouble: Trouble) -> None:
+        """Go back to the last checkpoint that a look has called healthy, once, at half the rate."""
         p = self.progress
-        final = self.stage == self.generator.final
-        dull = (mixed == 0.0 and not final) or mixed == 1.0
-        p.dull = p.dull + 1 if dull else 0
-        if p.dull >= PATIENCE:
-            what = "every node" if mixed == 1.0 else "no node"
+        rate = self.settings.learning_rate * p.rate
+        if p.recoveries:
             raise TrainingError(
-                f"stage {self.stage}: {what} has been mixed for {PATIENCE} epochs: the generator "
-                "has collapsed. Lower train.all.learning_rate, raise train.all.voxel_weight, or "
-                "check that the HR images show more detail than the LR volume."
+                f"stage {self.stage}, epoch {p.epoch + 1}: {trouble.what}, again after a new "
+                f"start at half the rate. Lower train.all.learning_rate (now {rate:g}), "
+                f"{trouble.mend}"
             )
-
-    def _sound(self, measured: dict[str, float]) -> bool:
-        finite = all(math.isfinite(value) for value in measured.values())
-        sound = finite and measured["gradient_penalty"] < RUNAWAY_PENALTY
-        return not distributed.any_process(not sound, self.device)
-
-    def _recover(self, saved: Path) -> None:
-        """Go back to the last good checkpoint, once, at half the rate."""
-        p = self.progress
-        if p.recoveries or not saved.is_file():
-            raise TrainingError(
-                f"stage {self.stage}, epoch {p.epoch + 1}: losses are no longer finite, or the "
-                "gradient penalty has run away. Lower train.all.learning_rate (now "
-                f"{self.settings.learning_rate * p.rate:g}), set train.all.clip to 1, or set "
-                "train.all.precision to float32."
-            )
-        self.load(saved)
-        self.progress.recoveries = 1
-        self.progress.rate = 0.5
+        self.load(good_copy(saved))
+        self.progress.recoveries, self.progress.rate = 1, 0.5
         self._set_rate(0.5)
-        log.warning("losses ran away: back to the last checkpoint, with half the learning rate")
+        self.save(saved)
+        log.warning(
+            "stage %d: %s: back to epoch %d, once, with half the learning rate",
+            self.stage, trouble.what, self.progress.epoch + 1,
+        )  # fmt: skip
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -422,10 +482,13 @@ class Stage:
         }  # fmt: skip
 
     def save(self, path: Path) -> None:
-        """Write everything that training goes on from."""
+        """Write everything that training goes on from; all processes wait until it is there."""
         states = distributed.gather(self.random.get_state())
-        if distributed.rank() > 0:
-            return
+        if distributed.rank() == 0:
+            self._write(path, states)
+        distributed.wait()
+
+    def _write(self, path: Path, states: list[Tensor]) -> None:
         tensors = {
             f"{name}.{key}": value
             for name, module in self._modules().items()
@@ -455,6 +518,11 @@ class Stage:
         for optimiser, rate in zip((self.g_optimiser, self.c_optimiser), rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor
+
+
+def good_copy(saved: Path) -> Path:
+    """Where the last checkpoint that was judged healthy lies, beside the last one of all."""
+    return saved.with_name(f"{saved.stem}-good{saved.suffix}")
 
 
 def core(block: Block) -> Tensor:
