@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -16,14 +17,14 @@ from edt import edt
 from scipy.stats import wasserstein_distance
 
 from octolith.descriptors import NAMES, WHOLE, measure
-from octolith.descriptors.comparison import distance_for, sample
+from octolith.descriptors.comparison import Sampled, distance_for, sample
 from octolith.phases import Phases
 from octolith.pores.extraction import extract_network
 from octolith.pores.flow import permeability_md
 from octolith.pores.transport import diffusion
 
 LAG = 40.0
-NETWORK, DIFFUSION = 192, 128  # edges of the cubes in which flow and diffusion are solved
+NETWORK, DIFFUSION = 160, 96  # edges of the cubes in which flow and diffusion are solved
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,56 @@ class Row:
     other: str = ""
 
 
-def judge(made: np.ndarray, truth: np.ndarray, phases: Phases) -> list[dict[str, object]]:
+@dataclass(frozen=True)
+class Properties:
+    """What a volume is like, apart from where things are.
+
+    Attributes
+    ----------
+    tables : of every descriptor of `octolith.descriptors`.
+    to_wall : distance of every pore voxel's centre from the nearest grain's, voxels.
+    conduction : of the pore: permeability and diffusivity, means over the three axes.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    to_wall: np.ndarray
+    conduction: dict[str, float]
+
+    @classmethod
+    def of(cls, volume: np.ndarray, phases: Phases) -> Properties:
+        """Measure (z, y, x) uint8 labels."""
+        names = [
+            name for name in NAMES
+            if name not in WHOLE and not (name == "triple_phase_boundary" and len(phases) < 3)
+        ]  # fmt: skip
+        pore = volume == phases.pore_code
+        return cls(
+            {name: _table(name, volume, phases) for name in names},
+            edt(pore)[pore],
+            {
+                "permeability": float(np.mean(permeabilities(_corner(pore, NETWORK)))),
+                "diffusivity": float(np.mean(diffusivities(_corner(pore, DIFFUSION)))),
+            },
+        )
+
+
+def _table(name: str, volume: np.ndarray, phases: Phases) -> pd.DataFrame:
+    curves = ("two_point_correlation", "lineal_path", "cluster_function", "polytope")
+    lag = min(LAG, min(volume.shape) / 2)
+    return measure(name, volume, 1.0, phases, **({"max_lag_um": lag} if name in curves else {}))
+
+
+def judge(
+    made: np.ndarray, truth: np.ndarray, known: Properties, phases: Phases
+) -> list[dict[str, object]]:
     """Every measure of a volume against the truth.
 
     Parameters
     ----------
     made, truth : (z, y, x) uint8 labels of one shape.
+    known : the truth's properties.
     """
-    rows = [*overlap(made, truth, phases), *descriptors(made, truth, phases)]
-    rows += [*pore_sizes(made, truth, phases), *flow(made, truth, phases)]
+    rows = [*overlap(made, truth, phases), *distances(Properties.of(made, phases), known, phases)]
     return [asdict(row) for row in rows]
 
 
@@ -60,19 +102,22 @@ def overlap(made: np.ndarray, truth: np.ndarray, phases: Phases) -> Iterator[Row
             yield Row("iou", name, 1 - iou, iou, 1.0)
 
 
-def descriptors(made: np.ndarray, truth: np.ndarray, phases: Phases) -> Iterator[Row]:
-    """Every descriptor of `octolith.descriptors` that is defined for so many phases."""
-    for name in NAMES:
-        if name in WHOLE or (name == "triple_phase_boundary" and len(phases) < 3):
-            continue
-        ours, true = (_table(name, volume, phases) for volume in (made, truth))
-        yield from compare(ours, true)
+def distances(ours: Properties, true: Properties, phases: Phases) -> Iterator[Row]:
+    """Of every property that both have; the pore size's is Wasserstein-1 over the truth's mean.
 
-
-def _table(name: str, volume: np.ndarray, phases: Phases) -> pd.DataFrame:
-    curves = ("two_point_correlation", "lineal_path", "cluster_function", "polytope")
-    lag = min(LAG, min(volume.shape) / 2)
-    return measure(name, volume, 1.0, phases, **({"max_lag_um": lag} if name in curves else {}))
+    The pore-size function says how far a point of the pore is from the wall (Torquato, Random
+    Heterogeneous Materials, 2002, section 2.6).
+    """
+    for name, table in true.tables.items():
+        yield from compare(ours.tables[name], table)
+    a, b = ours.to_wall, true.to_wall
+    if a.size and b.size:
+        apart = float(wasserstein_distance(a, b) / b.mean())
+        yield Row("pore_size", phases.pore, apart, float(a.mean()), float(b.mean()))
+    for name, known in true.conduction.items():
+        if known:
+            value = ours.conduction[name]
+            yield Row(name, phases.pore, abs(value / known - 1), value, known)
 
 
 def compare(ours: pd.DataFrame, true: pd.DataFrame) -> Iterator[Row]:
@@ -93,36 +138,9 @@ def compare(ours: pd.DataFrame, true: pd.DataFrame) -> Iterator[Row]:
             yield Row(key[0], key[1], error / abs(known), value, known, key[2])
 
 
-def _sampled(rows: pd.DataFrame):  # type: ignore[no-untyped-def]
+def _sampled(rows: pd.DataFrame) -> Sampled:
     radial = rows[rows["direction"] == "radial"]
     return sample((radial if len(radial) else rows).assign(patch=0), 1)
-
-
-def pore_sizes(made: np.ndarray, truth: np.ndarray, phases: Phases) -> Iterator[Row]:
-    """The pore-size function: how far a point of the pore is from the wall (Torquato 2002, §2.6).
-
-    Its error is the Wasserstein-1 distance over the truth's mean.
-    """
-    ours, true = (_to_wall(volume == phases.pore_code) for volume in (made, truth))
-    if ours.size and true.size:
-        apart = wasserstein_distance(ours, true) / true.mean()
-        yield Row("pore_size", phases.pore, apart, float(ours.mean()), float(true.mean()))
-
-
-def _to_wall(pore: np.ndarray) -> np.ndarray:
-    return edt(pore, black_border=False)[pore]
-
-
-def flow(made: np.ndarray, truth: np.ndarray, phases: Phases) -> Iterator[Row]:
-    """Permeability of the pore network and effective diffusivity, means over the three axes."""
-    for name, edge, solve in (
-        ("permeability", NETWORK, permeabilities),
-        ("diffusivity", DIFFUSION, diffusivities),
-    ):
-        ours, true = (np.mean(solve(_corner(v, edge) == phases.pore_code)) for v in (made, truth))
-        if true:
-            value, known = float(ours), float(true)
-            yield Row(name, phases.pore, abs(value / known - 1), value, known)
 
 
 def _corner(volume: np.ndarray, edge: int) -> np.ndarray:
@@ -152,12 +170,8 @@ def honesty(realisations: Sequence[np.ndarray], truth: np.ndarray) -> dict[str, 
     -------
     ``spread`` and ``error``: shares of voxels, means over pairs; ``ratio`` of the two.
     """
-    first, *rest = realisations
-    pairs = [
-        (a, b) for i, a in enumerate(realisations) for b in realisations[i + 1 :]
-    ]  # fmt: skip
-    spread = float(np.mean([np.mean(a != b) for a, b in pairs]))
-    error = float(np.mean([np.mean(made != truth) for made in (first, *rest)]))
+    spread = float(np.mean([np.mean(a != b) for a, b in combinations(realisations, 2)]))
+    error = float(np.mean([np.mean(made != truth) for made in realisations]))
     return {"spread": spread, "error": error, "ratio": spread / error if error else np.nan}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from octolith import figures
 from octolith.machine import machine
 from validation.cases import CASES, Case
-from validation.measures import honesty, judge, overlap, vote
+from validation.measures import Properties, honesty, judge, overlap, vote
 from validation.methods import METHODS, Made
 from validation.records import Record, Records
 
@@ -28,7 +29,8 @@ def measure(case_name: str, method: str, records: Records, pictures: Path, threa
     known = records.all()
     if (case_name, method) in known:
         return known[case_name, method]
-    case, folder = CASES[case_name][1](), records.path(case_name, method).with_suffix("")
+    case, truth = rock(case_name)
+    folder = records.path(case_name, method).with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     made = METHODS[method][1](case, folder, threads)
     record = {
@@ -39,14 +41,19 @@ def measure(case_name: str, method: str, records: Records, pictures: Path, threa
         "threads": threads,
         "machine": machine(),
         "notes": made.notes | _of_chance(made, case),
-        "measures": judge(made.volumes[0], case.truth, case.phases),
+        "measures": judge(made.volumes[0], case.truth, truth, case.phases),
     }
     records.write(record)
     draw(case, made.volumes[0], METHODS[method][0], pictures / f"validation-{case_name}-{method}")
-    truth = pictures / f"validation-{case_name}-truth"
-    if not truth.with_suffix(".png").is_file():
-        draw(case, case.truth, "truth", truth)
+    draw(case, case.truth, "truth", pictures / f"validation-{case_name}-truth")
     return record
+
+
+@lru_cache(maxsize=1)
+def rock(case_name: str) -> tuple[Case, Properties]:
+    """A case, and what its truth is like: measured once for all methods."""
+    case = CASES[case_name][1]()
+    return case, Properties.of(case.truth, case.phases)
 
 
 def _of_chance(made: Made, case: Case) -> dict[str, object]:

@@ -21,7 +21,7 @@ def rock(rng) -> np.ndarray:
 
 
 def test_the_truth_has_no_error(rock):
-    rows = measures.judge(rock, rock, BINARY)
+    rows = measures.judge(rock, rock, measures.Properties.of(rock, BINARY), BINARY)
     assert {row["measure"] for row in rows} >= {
         "iou", "volume_fraction", "specific_surface", "two_point_correlation", "lineal_path",
         "pore_size", "permeability", "diffusivity",
@@ -40,20 +40,20 @@ def test_overlap_of_half():
 def test_a_scalar_is_wrong_by_a_share_of_the_truth(rock):
     made = rock.copy()
     made[:12] = 1
-    for row in measures.descriptors(made, rock, BINARY):
-        if row.measure == "volume_fraction":
-            expected = abs(row.value - row.truth) / row.truth
-            assert row.error == pytest.approx(expected) and expected > 0.1
+    ours, true = (measures.Properties.of(volume, BINARY) for volume in (made, rock))
+    errors = {(row.measure, row.phase): row.error for row in measures.distances(ours, true, BINARY)}
+    pore, known = np.mean(made == 0), np.mean(rock == 0)
+    assert errors["volume_fraction", "pore"] == pytest.approx(1 - pore / known)
 
 
-def test_pores_half_as_wide_are_half_a_mean_away():
+def test_the_wall_is_at_the_nearest_grain():
     slits = np.ones((8, 8, 40), np.uint8)
     wide, narrow = slits.copy(), slits.copy()
     wide[:, :, 10:18], narrow[:, :, 10:14] = 0, 0
-    (row,) = measures.pore_sizes(narrow, wide, BINARY)
-    # To the wall, from the voxel's centre to the nearest grain's: 1 2 3 4 4 3 2 1 against 1 2 2 1.
-    assert (row.value, row.truth) == (1.5, 2.5)
-    assert row.error == pytest.approx(1.0 / 2.5)
+    ours, true = (measures.Properties.of(volume, BINARY) for volume in (narrow, wide))
+    sizes = [r for r in measures.distances(ours, true, BINARY) if r.measure == "pore_size"]
+    # From a voxel's centre to the nearest grain's: 1 2 2 1 against 1 2 3 4 4 3 2 1.
+    assert [(r.value, r.truth, r.error) for r in sizes] == [(1.5, 2.5, pytest.approx(1 / 2.5))]
 
 
 def test_a_rock_without_a_way_through_conducts_nothing():

@@ -74,6 +74,7 @@ def test_what_was_measured_is_not_measured_again_and_is_on_the_page(case, tmp_pa
     kept = records.Records(tmp_path / "cache", tmp_path / "published.json")
     for method in ("nearest", "cubic"):
         run.measure("berea-4x", method, kept, tmp_path, threads=1)
+    run.rock.cache_clear()
     monkeypatch.setitem(cases.CASES, "berea-4x", ("Tiny", lambda: pytest.fail("measured again")))
     run.measure("berea-4x", "nearest", kept, tmp_path, threads=1)
     kept.publish()
