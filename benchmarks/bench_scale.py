@@ -11,7 +11,8 @@ bias so that as many nodes are as paper 1 found (table 2), which is what cost de
 
 The last part is no measurement: what the planning says of 256³ to 4096³ at the paper's widths.
 
-Writes benchmarks/results/scale.json, docs/scale.svg and the section in docs/performance.md.
+Writes benchmarks/results/scale.json, docs/scale.svg, the section in docs/performance.md and the
+table of docs/superresolution.md.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from octolith.planning.workload import GPU_FLOPS, GPU_NODE_SECONDS
 from octolith.settings.steps import SmoothSettings, SuperResolveSettings
 from octolith.settings.training import TrainSettings
 from octolith.volumes import open_volume, write_volume
+from octolith.volumes.disk import size_in_words
 from octree import performance
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +58,7 @@ PHASES = Phases.of(["pore", "quartz", "feldspar", "clay"])
 EDGES = (16, 32, 64, 96)
 STAGES = 5
 LR_UM = 7.0
+BEGIN, END = "<!-- table: benchmarks/bench_scale.py -->", "<!-- end of table -->"
 H200_FLOPS = 67e12  # peak in float32, as NVIDIA states it
 CORES = 2
 SHARES = mixed_shares(Layout("nowhere", "nothing"), STAGES).shares
@@ -230,6 +233,32 @@ def projection(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def block_table() -> None:
+    """Write what a block of each size costs into docs/superresolution.md."""
+    lines = [
+        "| block | nodes computed over those of an uncut run | memory of a job, preset `laptop` "
+        "| GPU memory, preset `paper` |",
+        "|---|---|---|---|",
+    ]
+    for edge in (8, 16, 32, 64):
+        narrow, wide = (
+            Workload((256,) * 3, SuperResolveSettings(block=edge),
+                     TrainSettings(preset=preset).generator_settings(), len(PHASES), STAGES, SHARES,
+                     gpu=preset == "paper")
+            for preset in ("laptop", "paper")
+        )  # fmt: skip
+        assert wide.gpu_memory is not None
+        lines.append(
+            f"| {edge} | {wide.halo_cost:.2f} | {size_in_words(narrow.memory)} "
+            f"| {size_in_words(wide.gpu_memory)} |"
+        )
+    lines += ["", "As planned for an LR volume of 256³ and 16x, with the mixed nodes of paper 1."]
+    page = ROOT / "docs" / "superresolution.md"
+    text = page.read_text("utf-8")
+    before, after = text[: text.index(BEGIN)], text[text.index(END) :]
+    page.write_text("\n".join([before + BEGIN, *lines, after]), "utf-8")
+
+
 def draw(rows: list[dict[str, Any]]) -> None:
     """Cost of an output voxel, step by step, against the size of the input."""
     figure, axes = figures.new(width=4.5)
@@ -264,6 +293,7 @@ def main() -> None:
     }  # fmt: skip
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     draw(rows)
+    block_table()
     print(f"Tables in {performance.write()}")
 
 

@@ -1,16 +1,18 @@
 """How fast are volumes written and read, and how small do they become?
 
-    OCTOLITH_ROCK_DATA=... python benchmarks/compression.py
+`python benchmarks/compression.py`
 
 In MiB a second of one core's time, which other programs on the machine do not disturb: Octolith's
 writer beside what h5py offers by itself (gzip, lzf, nothing) and beside Blosc, which
-HDF5 reads only with a plugin (its codec alone is timed, without a file). Labels of Berea, the
-same enlarged twice as super-resolution would, and a 16-bit grey scan, in chunks of 64³.
-Writes benchmarks/results/compression.csv.
+HDF5 reads only with a plugin (its codec alone is timed, without a file). Labels, the same enlarged
+twice as super-resolution would, and a 16-bit grey scan, in chunks of 64³: of Berea sandstone and
+another one where OCTOLITH_ROCK_DATA is set, else of the phantom.
+Writes benchmarks/results/compression.json and its table in docs/performance.md.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
@@ -20,15 +22,18 @@ from pathlib import Path
 import h5py
 import numcodecs
 import numpy as np
-import pandas as pd
 import tifffile
 
+from octolith.phantom import ct_scan, fine_labels, load_recipe
 from octolith.phases import Phases
 from octolith.volumes import create_volume, open_volume
+from octree import performance
 
-RESULTS = Path(__file__).parent / "results" / "compression.csv"
+RESULTS = Path(__file__).parent / "results" / "compression.json"
 CHUNK = 64
-BEREA = Phases.of(["pore", "quartz", "feldspar", "clay"])
+BEREA = "berea-ct/berea_ct_4phase_3p5um_257.tif"
+GREY = "sandstone-grey-volume/sandstone_grey_u16_200x100x100.raw"
+PHASES = Phases.of(["pore", "quartz", "feldspar", "clay"])
 H5PY = {
     "h5py gzip 1 + shuffle": {"compression": "gzip", "compression_opts": 1, "shuffle": True},
     "h5py gzip 4 + shuffle": {"compression": "gzip", "compression_opts": 4, "shuffle": True},
@@ -41,14 +46,22 @@ BLOSC = {
 }
 
 
-def volumes(rock: Path) -> dict[str, np.ndarray]:
-    labels = tifffile.imread(rock / "berea-ct" / "berea_ct_4phase_3p5um_257.tif")[:256, :256, :256]
-    raw = rock / "sandstone-grey-volume" / "sandstone_grey_u16_200x100x100.raw"
-    grey = np.fromfile(raw, "<u2").reshape(200, 100, 100)[:192, :64, :64]
+def volumes() -> dict[str, np.ndarray]:
+    """Labels, enlarged labels, and a grey scan."""
+    folder = Path(os.environ.get("OCTOLITH_ROCK_DATA", "nowhere"))
+    if folder.is_dir():
+        name = "Berea sandstone"
+        labels = tifffile.imread(folder / BEREA)[:256, :256, :256]
+        scan = np.fromfile(folder / GREY, "<u2").reshape(200, 100, 100)[:192, :64, :64]
+        grey = np.tile(scan, (2, 4, 4))
+    else:
+        name, recipe = "phantom sandstone", load_recipe("berea-like")
+        labels = fine_labels(recipe, (0, 0, 0), (256,) * 3)
+        grey = np.tile(ct_scan(recipe, (0, 0, 0), (64,) * 3, 4), (6, 4, 4))
     return {
-        "labels": labels,
-        "labels, enlarged": labels.repeat(2, 0).repeat(2, 1).repeat(2, 2),
-        "16-bit grey": np.tile(grey, (2, 4, 4)),
+        f"labels, {name}": labels,
+        "the same, enlarged twice": labels.repeat(2, 0).repeat(2, 1).repeat(2, 2),
+        "16-bit grey": grey,
     }
 
 
@@ -63,7 +76,7 @@ def least_cpu(action: Callable[[], object], repeats: int = 3) -> float:
 
 def by_octolith(array: np.ndarray, path: Path) -> tuple[float, float, int]:
     def write() -> None:
-        phases = BEREA if array.dtype == np.uint8 else None
+        phases = PHASES if array.dtype == np.uint8 else None
         with create_volume(path, array.shape, array.dtype, (1, 1, 1), phases=phases) as writer:
             for z in range(0, len(array), CHUNK):
                 writer[z : z + CHUNK] = array[z : z + CHUNK]
@@ -113,21 +126,20 @@ def main() -> None:
     numcodecs.blosc.use_threads = False
     table = []
     with tempfile.TemporaryDirectory() as folder:
-        for kind, array in volumes(Path(os.environ["OCTOLITH_ROCK_DATA"])).items():
+        for kind, array in volumes().items():
             size = array.nbytes / 2**20
             for writer, (writing, reading, stored) in rows(array, Path(folder) / "volume.h5"):
-                table.append(
-                    {
-                        "volume": kind,
-                        "writer": writer,
-                        "write (MiB/CPU s)": round(size / writing),
-                        "read (MiB/CPU s)": round(size / reading),
-                        "times smaller": round(array.nbytes / stored, 1),
-                    }
-                )
-    frame = pd.DataFrame(table)
-    frame.to_csv(RESULTS, index=False)
-    print(frame.to_string(index=False))
+                row = {
+                    "volume": kind,
+                    "writer": writer,
+                    "write_mib_s": size / writing,
+                    "read_mib_s": size / reading,
+                    "times_smaller": array.nbytes / stored,
+                }
+                print(row, flush=True)
+                table.append(row)
+    RESULTS.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+    print(f"Tables in {performance.write()}")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ from octolith.blocks import groups as cut_into_groups
 from octolith.errors import InputError
 from octolith.layout import Layout, index
 from octolith.planning import (
+    TRAIN_MINUTES,
     export_memory,
     export_seconds,
     mixed_shares,
     smooth_memory,
     smooth_seconds,
+    train_memory,
     workload,
 )
 from octolith.provenance import Fingerprints, source_digest

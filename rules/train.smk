@@ -18,8 +18,10 @@ rule train:
         ENVIRONMENT
     threads: 4 * CONFIG.train.ranks
     resources:
-        mem_mb=scaled(6000, lr_voxels=8),
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: ceil(
+            train_memory(lr_shape(wildcards.sample)) / 1e6 * attempt
+        ),
+        runtime=TRAIN_MINUTES,
         gpu=CONFIG.gpu * CONFIG.train.ranks,
         nodes=1,
     params:

@@ -52,6 +52,8 @@ def write() -> Path:
         parts.append(_memory(json.loads((RESULTS / "memory.json").read_text())))
     if (RESULTS / "scale.json").is_file():
         parts.append(_scale(json.loads((RESULTS / "scale.json").read_text())))
+    if (RESULTS / "compression.json").is_file():
+        parts.append(_compression(json.loads((RESULTS / "compression.json").read_text())))
     PAGE.write_text("\n".join(parts))
     return PAGE
 
@@ -204,6 +206,24 @@ def _scale(found: dict[str, Any]) -> str:
             + " |"
         )
     return "\n".join([*lines, "", _projection(found["projection"])]) + "\n"
+
+
+def _compression(rows: list[Row]) -> str:
+    lines = [
+        "## Writing and reading volumes",
+        "",
+        "`python benchmarks/compression.py`: MiB a second of one core, and how many times smaller "
+        "the file is. Blosc, which HDF5 reads only with a plugin, is timed without a file.",
+        "",
+        "| volume | writer | write | read | times smaller |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['volume']} | {row['writer']} | {row['write_mib_s']:.0f} | {row['read_mib_s']:.0f} "
+        f"| {row['times_smaller']:.1f} |"
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _projection(of: Row) -> str:

@@ -5,6 +5,7 @@ Nothing in this package imports PyTorch.
 
 from octolith.planning.mixed import Mixed, mixed_shares
 from octolith.planning.plan import (
+    TRAIN_MINUTES,
     Job,
     Plan,
     export_memory,
@@ -13,11 +14,13 @@ from octolith.planning.plan import (
     make_plan,
     smooth_memory,
     smooth_seconds,
+    train_memory,
     workload,
 )
 from octolith.planning.workload import Workload
 
 __all__ = [
+    "TRAIN_MINUTES",
     "Job",
     "Mixed",
     "Plan",
@@ -29,5 +32,6 @@ __all__ = [
     "mixed_shares",
     "smooth_memory",
     "smooth_seconds",
+    "train_memory",
     "workload",
 ]

@@ -19,7 +19,7 @@ from octolith.steps.ingest import voxel_size
 from octolith.volumes import open_volume, parse_reader
 
 # A training job resumes where the one before was stopped: this is a limit, not an estimate.
-TRAIN_SECONDS = 4 * 3600.0
+TRAIN_MINUTES = 240
 # Measured (benchmarks/bench_smoothing.py): bytes of the process, nanoseconds a voxel and pass.
 SMOOTH_LIBRARIES = 92 * MIB
 SMOOTH_VOXEL_SECONDS = 9e-9
@@ -171,7 +171,7 @@ def _jobs(config: Config, work: Workload) -> list[Job]:
     formats = config.export.formats
     exported = sum(prod(fine) if form in PLAIN else dense for form in formats)
     return [
-        Job("train", config.stages, train_memory(work.shape), TRAIN_SECONDS, weights),
+        Job("train", config.stages, train_memory(work.shape), 60.0 * TRAIN_MINUTES, weights),
         Job("superresolve", n * work.jobs, work.memory, work.job_seconds, n * work.block_bytes,
             work.gpu_memory),
         Job("stitch", n, work.stitch_memory, work.stitch_seconds, n * dense),
