@@ -77,6 +77,10 @@ def test_patches_and_2d_images(binary: Path, tmp_path: Path) -> None:
         (["--voxel-size", "2", "--phases", "0=pore 255=grain", "--descriptor", "porosity"],
          "--descriptor"),
         (["--voxel-size", "2", "--phases", "0=pore 255=grain", "--patch-um", "100"], "at most 32"),
+        (["--voxel-size", "2", "--phases", "0=pore 0=grain"], "label 0 twice"),
+        (["--voxel-size", "2", "--phases", "0=pore 255=grain", "--outside", "255"], "of grain"),
+        (["--voxel-size", "2", "--phases", "0=pore 255=grain", "--patch-um", "16", "--periodic"],
+         "No patch repeats"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line(binary: Path, tmp_path: Path, words: list[str], said: str) -> None:
@@ -85,6 +89,30 @@ def test_bad_input_is_one_line(binary: Path, tmp_path: Path, words: list[str], s
         RUN.invoke(app, ["describe", str(binary), "--out", str(out), *words],
                    catch_exceptions=False)  # fmt: skip
     assert not out.exists()
+
+
+def test_what_cannot_be_measured_is_left_out_aloud_and_what_was_asked_for_is_refused(
+    tmp_path: Path,
+) -> None:
+    tifffile.imwrite(tmp_path / "line.tif", np.zeros((1, 1, 30), np.uint8))
+    words = [str(tmp_path / "line.tif"), "--voxel-size", "2", "--phases", "0=pore 255=grain",
+             "--out", str(tmp_path / "t.csv")]  # fmt: skip
+    result = RUN.invoke(app, ["describe", *words], catch_exceptions=False)
+    assert "Left out: minkowski" in result.stderr
+    assert "chord_length: no phase" in result.stderr
+    table = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
+    assert {"volume_fraction", "lineal_path"} <= {*table["descriptor"]}
+    assert "euler_number" not in {*table["descriptor"]}
+    with pytest.raises(InputError, match="two voxels each way"):
+        RUN.invoke(app, ["describe", *words, "--descriptor", "minkowski"], catch_exceptions=False)
+
+
+def test_grey_values_are_no_labels(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "grey.tif", np.zeros((8, 8, 8), np.float32))
+    with pytest.raises(InputError, match="Segment it"):
+        RUN.invoke(app, ["describe", str(tmp_path / "grey.tif"), "--voxel-size", "2", "--phases",
+                         "0=pore 1=grain", "--out", str(tmp_path / "t.csv")],
+                   catch_exceptions=False)  # fmt: skip
 
 
 def test_figures_have_a_panel_for_each_phase(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from structures import FOUR, TWO, OverlappingSpheres, curve, scalar
 
 from octolith import descriptors
-from octolith.descriptors.neighbours import direction_weights, directions
-from octolith.descriptors.texture import anisotropy_index
+from octolith.descriptors.neighbours import direction_weights, directions, pair_counts
+from octolith.descriptors.texture import anisotropy_index, co_occurrences
 from octolith.errors import InputError
 from octolith.phases import Phases
 from octolith.volumes import OUTSIDE
@@ -237,6 +237,19 @@ class TestTexture:
         for ours, theirs in names.items():
             expected = feature.graycoprops(matrix, theirs).mean()
             assert scalar(table, f"glcm_{ours}") == pytest.approx(expected)
+
+    @given(
+        hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=4, max_side=9),
+                   elements=st.integers(0, 3)),
+        st.integers(1, 3),
+        st.booleans(),
+    )  # fmt: skip
+    def test_squares_hold_all_pairs(self, plane: np.ndarray, distance: int, periodic: bool) -> None:
+        """Phases 0 to 2; 3 is outside."""
+        found = co_occurrences(plane, 3, distance, periodic)
+        vectors = [(0, distance), (distance, 0), (distance, distance), (distance, -distance)]
+        for counts, vector in zip(found, vectors, strict=True):
+            assert counts.tolist() == pair_counts(plane, vector, 3, periodic).tolist()
 
     def test_a_checkerboard(self) -> None:
         labels = (np.indices((8, 8)).sum(axis=0) % 2).astype(np.uint8)

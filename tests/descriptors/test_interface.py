@@ -127,6 +127,66 @@ def test_lags_must_fit_the_image(name: str, lag: float) -> None:
         descriptors.measure(name, labels, 1.0, TWO, max_lag_um=lag, periodic=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("polytope", {"points": 0}),
+        ("local_porosity", {"steps": 0}),
+        ("local_porosity", {"steps": "many"}),
+        ("local_porosity", {"window_um": float("nan")}),
+        ("glcm", {"distance": 0}),
+        ("glcm", {"levels": {"pore": 0.0, "grain": float("inf")}}),
+        ("representative_size", {"samples": 0}),
+        ("representative_size", {"tolerance": -1.0}),
+        ("two_point_correlation", {"max_lag_um": "long"}),
+    ],
+    ids=str,
+)
+def test_options_have_a_range(name: str, option: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"options of {name}: found {next(iter(option))}"):
+        descriptors.measure(name, np.eye(32, dtype=np.uint8), 1.0, TWO, **option)
+
+
+def test_polygons_larger_than_the_image_are_left_out() -> None:
+    table = descriptors.polytope(np.eye(10, dtype=np.uint8), 1.0, TWO, max_lag_um=9.0)
+    longest = table.groupby("descriptor")["distance_um"].max()
+    assert longest["P4"] == 9
+    assert longest["P6"] == 4  # twice its edge, and a voxel more, is 9
+
+
+@pytest.mark.parametrize("name", descriptors.NAMES)
+@pytest.mark.parametrize("shape", [(1, 1, 9), (1, 9, 9), (9, 1), (2, 2, 2)])
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.filterwarnings("error")
+def test_thin_images_of_long_voxels_are_answered_or_refused(
+    name: str, shape: tuple[int, ...], periodic: bool
+) -> None:
+    labels = np.random.default_rng(1).integers(0, 4, shape).astype(np.uint8)
+    voxel = (7.0, 3.5, 1.0)[-len(shape) :]
+    try:
+        table = descriptors.measure(name, labels, voxel, FOUR, periodic=periodic)
+    except InputError:
+        return
+    assert np.isfinite(table["value"]).all()
+    assert np.isfinite(table.loc[table["descriptor"].isin(["F2", "P4"]), "distance_um"]).all()
+
+
+def test_the_representative_size_needs_as_many_of_the_longest_voxel() -> None:
+    with pytest.raises(InputError, match=r"16 voxels \(112 µm\)"):
+        descriptors.representative_size(np.zeros((20, 20, 20), np.uint8), (7.0, 3.5, 1.0), FOUR)
+
+
+@pytest.mark.filterwarnings("error")
+def test_scattered_rock_has_curves_only_where_it_has_pairs() -> None:
+    """Rounding leaves some correlation at lags that no two voxels of the rock have."""
+    labels = np.full((20, 20, 20), OUTSIDE, np.uint8)
+    labels[::2, ::2, ::2] = np.random.default_rng(2).integers(0, 4, (10, 10, 10))
+    found = curve(descriptors.two_point_correlation(labels, 1.0, FOUR), "two_point_correlation",
+                  phase="pore", other="pore", direction="x")  # fmt: skip
+    assert (found[:, 0] % 2 == 0).all()
+    assert (found[:, 1] <= 1).all()
+
+
 def test_an_absent_phase_has_zeros_where_they_are_true_and_no_rows_where_nothing_is() -> None:
     labels = np.zeros((12, 12), np.uint8)
     labels[3:6, 3:6] = 1

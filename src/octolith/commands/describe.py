@@ -12,6 +12,7 @@ import pandas as pd
 import typer
 
 from octolith import descriptors
+from octolith.descriptors.microstructure import Microstructure
 from octolith.descriptors.registry import require_known
 from octolith.descriptors.sampling import Sampler, Source, patch_edge
 from octolith.errors import InputError
@@ -47,13 +48,15 @@ def describe(
     patch_um: Annotated[
         float | None, typer.Option(help="Measure random patches of this edge, µm.")
     ] = None,
-    patches: Annotated[int, typer.Option(help="With --patch-um: how many.")] = 16,
+    patches: Annotated[int, typer.Option(min=1, help="With --patch-um: how many.")] = 16,
     seed: Annotated[int, typer.Option(help="With --patch-um: chooses them.")] = 0,
     reader: Annotated[
         str, typer.Option(help="What the file does not say: 'shape=200x100x100 dtype=uint8'.")
     ] = "",
 ) -> None:
     """Measure a label image and write one tidy table, distances in µm.
+
+    Without --descriptor, what cannot be measured on the image is left out, and it says why.
 
     Example:
 
@@ -69,21 +72,38 @@ def describe(
     data = _open(image, flat, voxel_size, reader)
     source = Source("image", 0, with_phases(data, phases, outside))
     if patch_um is not None:
+        if periodic:
+            raise InputError("--periodic", "patches", "a whole image", "No patch repeats itself.")
         edge = patch_edge([source], patch_um, max_voxels=0)
         parts = Sampler([source], edge, patches, seed).of(source)
     else:
         parts = iter(source.data.images if isinstance(source.data, ImageSet) else [source.data[:]])
     tables = []
     for patch, labels in enumerate(parts):
+        micro = Microstructure.of(labels, source.voxel_um, source.phases, periodic)
         for name in track(chosen, f"patch {patch}"):
-            table = descriptors.measure(
-                name, labels, source.voxel_um, source.phases, periodic=periodic
-            )
+            table = _measured(name, micro, asked=descriptor is not None)
             tables.append(table.assign(image=Path(image).name, patch=patch))
     whole = pd.concat(tables, ignore_index=True)[["image", "patch", *descriptors.COLUMNS]]
     with atomic(out) as temporary:
         whole.to_csv(temporary, index=False, float_format="%.7g")
     typer.echo(f"{out}: {len(whole)} rows")
+
+
+def _measured(name: str, micro: Microstructure, asked: bool) -> pd.DataFrame:
+    """The table of a descriptor; empty, with a line why, where it has nothing to say."""
+    try:
+        table = descriptors.measure(
+            name, micro.labels, micro.voxel_um, micro.phases, periodic=micro.periodic
+        )
+        if table.empty:
+            typer.echo(f"{name}: no phase of this image has any.", err=True)
+    except InputError as error:
+        if asked:
+            raise
+        typer.echo(f"Left out: {error}", err=True)
+        return pd.DataFrame(columns=descriptors.COLUMNS)
+    return table
 
 
 def _open(image: str, flat: bool, voxel_size: float | None, reader: str) -> Volume | ImageSet:
@@ -113,6 +133,9 @@ def with_phases(data: Volume | ImageSet, names: str, outside: int | None) -> Vol
     labels = _labels(names)
     phases = Phases.of(list(labels.values()), next(iter(labels.values())))
     table = {label: code for code, label in enumerate(labels)}
+    if outside in labels:
+        raise InputError("--outside", f"{outside}, the label of {labels[outside]}",
+                         "a label that is no phase")  # fmt: skip
     if outside is not None:
         table[outside] = OUTSIDE
     if isinstance(data, ImageSet):
@@ -129,6 +152,8 @@ def _labels(names: str) -> dict[int, str]:
         label, equals, name = word.partition("=")
         if not (equals and name and label.lstrip("-").isdigit()):
             raise InputError("--phases", repr(word), "LABEL=NAME", "Write, say, 0=pore.")
+        if int(label) in found:
+            raise InputError("--phases", f"the label {label} twice", "a name for each label")
         found[int(label)] = name
     return found
 
@@ -145,6 +170,8 @@ class _Mapped:
 
 
 def _mapped(values: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
+    if values.dtype.kind not in "bui":
+        raise InputError("labels", f"values of type {values.dtype}", "whole numbers", "Segment it.")
     codes = np.empty(values.shape, dtype=np.uint8)
     known = np.zeros(values.shape, dtype=bool)
     for label, code in table.items():

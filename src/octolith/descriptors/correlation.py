@@ -156,7 +156,7 @@ class Lines:
         self._ends = np.cumsum([*(m + 1 for m in lags), self._shells])
         lengths = [np.sqrt(first + self._plane) for first in self._first]
         ones = [np.ones_like(plane) for plane in lengths]
-        self._distance_um = self.sums(lengths) / self.sums(ones)
+        self._distance_um = _mean(self.sums(lengths), self.sums(ones))
 
     def sums(self, counts: Iterable[np.ndarray]) -> np.ndarray:
         """Sums of what `autocorrelation` gives: lags 0 … m along each axis, then the shells.
@@ -181,12 +181,19 @@ class Lines:
     def curves(
         self, counts: np.ndarray, pairs: np.ndarray
     ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-        """For each direction: where (``direction``, ``distance_um``), and counts over pairs."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = counts / pairs
+        """For each direction: where (``direction``, ``distance_um``), and counts over pairs.
+
+        NaN at lags that no pair has.
+        """
+        ratio = _mean(counts, pairs)
         for name, start, end in zip(self._names, [0, *self._ends], self._ends, strict=False):
             where = {"direction": name, "distance_um": self._distance_um[start:end]}
             yield where, ratio[start:end]
+
+
+def _mean(total: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Total over number; NaN where there is none (and rounding left some total)."""
+    return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
 
 
 def _slabs(length: int, size: int) -> Iterator[slice]:

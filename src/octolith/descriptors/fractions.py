@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from octolith.descriptors.microstructure import Microstructure
-from octolith.descriptors.registry import descriptor, rows
+from octolith.descriptors.registry import Count, Positive, descriptor, rows
 from octolith.errors import InputError
 
 QUANTILES = np.linspace(0, 1, 21)
@@ -26,7 +26,7 @@ def volume_fraction(micro: Microstructure) -> Iterator[pd.DataFrame]:
 
 @descriptor
 def local_porosity(
-    micro: Microstructure, window_um: float | None = None, steps: int = 4
+    micro: Microstructure, window_um: Positive | None = None, steps: Count = 4
 ) -> Iterator[pd.DataFrame]:
     """How the volume fraction varies from place to place, in windows of one size.
 
@@ -54,8 +54,10 @@ def local_porosity(
     wanted = max(sizes.min() / 4, *micro.voxel_um) if window_um is None else window_um
     widths = np.rint(wanted / np.array(micro.voxel_um)).astype(int)
     if (widths < 1).any() or (widths > micro.labels.shape).any():
-        raise InputError("window_um", f"{wanted:g} µm",
-                         f"from {max(micro.voxel_um):g} to {sizes.min():g} µm")  # fmt: skip
+        raise InputError(
+            "window_um", f"{wanted:g} µm", f"at least a voxel ({max(micro.voxel_um):g} µm) and at "
+            f"most the image's shortest edge ({sizes.min():g} µm)",
+        )  # fmt: skip
     inside = _box_counts(micro, micro.inside, widths, steps)
     whole = inside == np.prod(widths)
     if not whole.any():

@@ -46,6 +46,8 @@ def similarity(
     ------
     InputError : different shapes, 2D images, or fewer than seven voxels along an edge.
     """
+    if slices < 1:
+        raise InputError("similarity", f"{slices} slices", "at least one")
     micro = Microstructure.of(truth, voxel_size_um, phases)
     image = Microstructure.of(labels, voxel_size_um, phases)
     micro.require_3d("similarity")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from octolith.descriptors.correlation import scaled_autocovariance
 from octolith.descriptors.microstructure import Microstructure
-from octolith.descriptors.registry import descriptor, rows
+from octolith.descriptors.registry import Count, descriptor, rows
 from octolith.volumes import OUTSIDE
 
 HEIGHT = np.sqrt(3) / 2
@@ -30,7 +30,7 @@ POLYGONS = {
 
 @descriptor
 def polytope(
-    micro: Microstructure, max_lag_um: float | None = None, points: int = 32
+    micro: Microstructure, max_lag_um: float | None = None, points: Count = 32
 ) -> Iterator[pd.DataFrame]:
     """P_n: the probability that all n corners of a regular polygon lie in a phase.
 
@@ -46,7 +46,8 @@ def polytope(
     Rows
     ----
     ``P3H``, ``P3V``, ``P4``, ``P6`` : dimensionless, of every phase, over the polygon's edge. The
-        direction is the axis across the polygon's plane (2D: z).
+        direction is the axis across the polygon's plane (2D: z). Polygons that are larger than
+        the image, as a hexagon is twice its edge wide, are left out.
     ``F3H``, ``F3V``, ``F4``, ``F6`` : (P_n - φ^n) / (φ - φ^n); a phase that is absent, or alone,
         has none. F2 comes with `two_point_correlation`.
 
@@ -100,6 +101,8 @@ def _packed(there: np.ndarray) -> np.ndarray:
 def _together(packed: np.ndarray, corners: np.ndarray, periodic: bool) -> int:
     """At how many positions all corners of a polygon are set, in all planes together."""
     height, width = np.subtract(packed.shape[:2], corners.max(axis=0))
+    if not periodic and min(height, width) < 1:
+        return 0
     if periodic:
         corner_views = [np.roll(packed, -corner, (0, 1)) for corner in corners]
     else:

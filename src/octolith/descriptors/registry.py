@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 from octolith.descriptors.microstructure import Microstructure
 from octolith.errors import InputError
@@ -21,6 +22,11 @@ COLUMNS = (
 )  # fmt: skip
 
 Measure = Callable[..., pd.DataFrame]
+# What options may be; a value that is not is refused before anything is measured.
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _REGISTRY: dict[str, Measure] = {}
 
 
@@ -64,6 +70,7 @@ def descriptor(function: Callable[..., Iterator[pd.DataFrame]]) -> Measure:
     **options)``, checks all of these, and returns one table with `COLUMNS`.
     """
     name = function.__name__
+    model = options_of(function)
     own = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for parameter in list(inspect.signature(function).parameters.values())[1:]
@@ -78,8 +85,7 @@ def descriptor(function: Callable[..., Iterator[pd.DataFrame]]) -> Measure:
         periodic: bool = False,
         **options: Any,
     ) -> pd.DataFrame:
-        for key in options:
-            require_known(f"options of {name}", key, [parameter.name for parameter in own])
+        options = checked(options, model, f"options of {name}")
         micro = Microstructure.of(labels, voxel_size_um, phases, periodic)
         pieces = [piece for piece in function(micro, **options) if len(piece)]
         return pd.concat(pieces or [rows("", [], "")], ignore_index=True)
@@ -90,6 +96,35 @@ def descriptor(function: Callable[..., Iterator[pd.DataFrame]]) -> Measure:
     )
     _REGISTRY[name] = measured
     return measured
+
+
+def options_of(function: Callable[..., Any]) -> type[BaseModel]:
+    """The options of a function, those of its parameters that have a default, as a model."""
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {
+        parameter.name: (hints[parameter.name], parameter.default)
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    return create_model(function.__name__, **fields)
+
+
+def checked(options: Mapping[str, Any], model: type[BaseModel], where: str) -> dict[str, Any]:
+    """The options that are given, each of its type.
+
+    Raises
+    ------
+    InputError : an option that does not exist, or a value that it cannot have.
+    """
+    for key in options:
+        require_known(where, key, [*model.model_fields])
+    try:
+        return model(**options).model_dump(include={*options})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(str(part) for part in first["loc"])
+        expected = first["msg"].removeprefix("Input should be ")
+        raise InputError(where, f"{option} = {first['input']!r}", expected) from None
 
 
 def names() -> tuple[str, ...]:

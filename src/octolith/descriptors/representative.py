@@ -15,7 +15,7 @@ from octolith.descriptors.correlation import (
     scaled_autocovariance,
 )
 from octolith.descriptors.microstructure import Microstructure
-from octolith.descriptors.registry import descriptor, rows
+from octolith.descriptors.registry import Count, Positive, Seed, descriptor, rows
 from octolith.errors import InputError
 
 SMALLEST = 4
@@ -23,7 +23,7 @@ SMALLEST = 4
 
 @descriptor
 def representative_size(
-    micro: Microstructure, samples: int = 30, tolerance: float = 1e-3, seed: int = 0
+    micro: Microstructure, samples: Count = 30, tolerance: Positive = 1e-3, seed: Seed = 0
 ) -> Iterator[pd.DataFrame]:
     """The representative elementary size by the two-point correlation (paper 2, figure 5).
 
@@ -48,12 +48,13 @@ def representative_size(
 
     Raises
     ------
-    InputError : an image of fewer than 16 voxels along an edge.
+    InputError : an image whose shortest edge is less than 16 voxels, of the longest edge.
     """
     shortest = min(n * h for n, h in zip(micro.labels.shape, micro.voxel_um, strict=True))
-    if min(micro.labels.shape) < 4 * SMALLEST:
-        raise InputError("representative size", f"an image of {micro.labels.shape}",
-                         f"{4 * SMALLEST} voxels along every edge")  # fmt: skip
+    least = 4 * SMALLEST * max(micro.voxel_um)
+    if shortest < least * (1 - 1e-9):
+        raise InputError("representative size", f"an image whose shortest edge is {shortest:g} µm",
+                         f"{4 * SMALLEST} voxels ({least:g} µm) along every edge")  # fmt: skip
     halvings = int(2 * np.log2(shortest / 2 / (SMALLEST * max(micro.voxel_um))))
     edges = shortest / 2 * 2.0 ** (-np.arange(halvings + 1) / 2)
     rng = np.random.default_rng(seed)
