@@ -69,8 +69,8 @@ def superresolve(
                 growth = grow(generator, volume, cut, seed)
                 writer.add(cut, growth.octree)
                 counts = zip(growth.octree.counts(), growth.computed, strict=True)
-                for stage, (kept, computed) in enumerate(counts, 1):
-                    rows.append({"block": cut.index, "stage": stage, **kept, "computed": computed})
+                for stage, (kept, n) in enumerate(counts, 1):
+                    rows.append({"block": cut.index, "stage": stage, **kept, "computed": n})
     table = pd.DataFrame(rows)
     nodes, computed = table["nodes"].sum(), table["computed"].sum()
     log.info("%d nodes, %d computed: the halos cost %.2f times an uncut run's nodes",
