@@ -39,12 +39,13 @@ def make_rock(folder: Path) -> None:
     """Write LR labels and a two-stage pyramid."""
     write_volume(folder / "lr.h5", blobs((24, 24, 24)), (4.0, 4.0, 4.0), phases=PHASES)
     images = [blobs((40, 40), 1), blobs((32, 50), 2)]
-    coarse = [_coarse(image) for image in images]
-    write_images(folder / "stage1.h5", coarse, 4.0, phases=PHASES, names=["a", "b"])
+    classes = [coarse(image) for image in images]
+    write_images(folder / "stage1.h5", classes, 4.0, phases=PHASES, names=["a", "b"])
     write_images(folder / "stage2.h5", images, 2.0, phases=PHASES, names=["a", "b"])
 
 
-def _coarse(image: np.ndarray) -> np.ndarray:
+def coarse(image: np.ndarray) -> np.ndarray:
+    """Classes of patches of 2 × 2 pixels."""
     cells = image.reshape(image.shape[0] // 2, 2, image.shape[1] // 2, 2)
     low, high = cells.min((1, 3)), cells.max((1, 3))
     return np.where(low == high, low, 2).astype(np.uint8)

@@ -103,6 +103,11 @@ class StageSettings(Settings):
         "auto", description="auto: bfloat16 where the hardware has it, else float32."
     )
     symmetries: bool = Field(True, description="Draw HR crops in all eight orientations.")
+    augment: float = Field(
+        0.0, ge=0, lt=1, description="Adaptive augmentation for few HR images (Karras et al. "
+        "2020): how well the critic may know its images, from 0, not, to 1, by heart. 0.5 is a "
+        "start. An image, or part of one, is held out to tell. 0: no augmentation."
+    )  # fmt: skip
     checkpoint_minutes: float = Field(5.0, gt=0)
     tensorboard: bool = Field(
         False, description="Also log for TensorBoard, which the extra 'tensorboard' installs."

@@ -59,6 +59,15 @@ def average_gradients(module: nn.Module) -> None:
         parameter.grad = grad.view_as(parameter).clone()
 
 
+def mean(value: float, where: torch.device) -> float:
+    """Of all processes, so that all decide alike."""
+    if world() == 1:
+        return value
+    total = torch.tensor(value, dtype=torch.float64, device=where)
+    dist.all_reduce(total)
+    return float(total) / world()
+
+
 def any_process(flag: bool, where: torch.device) -> bool:
     """Whether the flag is up in any process, so that all stop at the same step."""
     if world() == 1:

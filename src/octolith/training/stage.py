@@ -31,6 +31,7 @@ from octolith.phases import Phases
 from octolith.progress import track
 from octolith.settings.training import StageSettings
 from octolith.training import checkpoint, distributed
+from octolith.training.augmentation import MEMORY, adapted, augment, hold_out, overfitting
 from octolith.training.board import Board
 from octolith.training.data import Cubes, Planes, axis_sets, holding, random_planes
 from octolith.training.health import (
@@ -64,6 +65,8 @@ class Progress:
     recoveries: int = 0
     dull: int = 0
     diversity: float = 1.0
+    overfitting: float = 0.0
+    augment: float = 0.0
     healthy: bool = True
     best_error: float = math.inf
     best_epoch: int = 0
@@ -110,8 +113,10 @@ class Stage:
         self.face = critic.face << (stage - 1)
         width = halo(generator.settings, stage - 1) if settings.halo else 0
         self.cubes = Cubes(labels, critic.face, width)
-        self.planes = self._planes(images, axes)
-        self.real = {across: self._measure(p.images) for across, p in self.planes.items()}
+        self.real: dict[str, Statistics] = {}
+        self.planes: dict[str, Planes] = {}
+        self.held_out: dict[str, Planes] = {}
+        self._share_out(images, axes)
         self.random = torch.Generator().manual_seed(seed + 7919 * distributed.rank())
         tied = settings.tied_phases or (phases.pore,)
         self.tied = tuple(phases.code(name) for name in tied)
@@ -127,20 +132,22 @@ class Stage:
         self.c_optimiser = self._adam(self.seen, critic_rate)
         self.progress = Progress()
 
-    def _planes(self, images: list[np.ndarray], axes: list[str] | None) -> dict[str, Planes]:
-        """The HR images by the axes that they serve."""
+    def _share_out(self, images: list[np.ndarray], axes: list[str] | None) -> None:
+        """The HR images by the axes that they serve, and what is held out of each set."""
         sets = axis_sets(axes)
-        planes = {}
         for across in sets:
             own = [image for i, image in enumerate(images) if not axes or axes[i] == across]
             symmetries = holding(across, sets) if self.settings.symmetries else (0,)
-            planes[across] = Planes(own, self.face, len(self.phases), symmetries)
-        return planes
+            planes = partial(Planes, edge=self.face, phases=len(self.phases), symmetries=symmetries)
+            self.real[across] = self._measure(planes(own).images)
+            if self.settings.augment:
+                own, kept_back = hold_out(own, self.face)
+                self.held_out[across] = planes(kept_back)
+            self.planes[across] = planes(own)
 
-    def real_planes(self, axis: int, count: int, generator: torch.Generator) -> Tensor:
+    def real_planes(self, axis: int, count: int, held_out: bool = False) -> Tensor:
         """HR crops to hold against planes across an axis: (count, K+1, face, face)."""
-        (planes,) = (p for across, p in self.planes.items() if AXES[axis] in across)
-        return planes.draw(count, generator)
+        return of_axis(self.held_out if held_out else self.planes, axis).draw(count, self.random)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
         s = self.settings
@@ -198,7 +205,7 @@ class Stage:
         for axis in range(3):
             self.c_optimiser.zero_grad()
             for growth, where in zip(grown, places, strict=True):
-                real = self.real_planes(axis, s.planes, self.random)
+                real = self.real_planes(axis, s.planes)
                 parts = zip(self._parts(where[axis]), self._parts(real), strict=True)
                 for of_volume, of_rock in parts:
                     with torch.no_grad():
@@ -210,14 +217,36 @@ class Stage:
                         measured[name] += loss.item() * share / 3
             self._apply(self.c_optimiser, self.critic.of(axis).trained_at(self.stage))
         self.seen.requires_grad_(False)
-        return dict(measured)
+        return self._adapt(dict(measured)) if s.augment else dict(measured)
+
+    def _adapt(self, measured: dict[str, float]) -> dict[str, float]:
+        """Move the probability of augmentation by how well the critic knows its images."""
+        p = self.progress
+        gap = distributed.mean(measured.pop("train_over_held_out"), self.device)
+        apart = distributed.mean(measured["wasserstein"], self.device)
+        p.overfitting += (overfitting(0.0, -gap, -apart) - p.overfitting) / MEMORY
+        steps = self.settings.epochs * self.settings.iterations
+        p.augment = adapted(p.augment, p.overfitting, self.settings.augment, steps)
+        return measured | {"overfitting": p.overfitting, "augment": p.augment}
+
+    def _augmented(self, planes: Tensor) -> Tensor:
+        probability = self.progress.augment
+        return augment(planes, probability, self.random) if probability > 0 else planes
 
     def _critic_loss(self, axis: int, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         judge = partial(self.critic.of(axis), stage=self.stage, alpha=self.alpha)
+        real, fake = self._augmented(real), self._augmented(fake)
         penalty = gradient_penalty(judge, real, fake, self.random)
-        distance = self.score(real, axis).mean() - self.score(fake, axis).mean()
+        liked = self.score(real, axis).mean()
+        distance = liked - self.score(fake, axis).mean()
         loss = self.settings.gradient_penalty * penalty - distance
-        return {"critic_loss": loss, "wasserstein": distance, "gradient_penalty": penalty}
+        losses = {"critic_loss": loss, "wasserstein": distance, "gradient_penalty": penalty}
+        if self.settings.augment:
+            unknown = self.real_planes(axis, len(real), held_out=True).to(self.device)
+            with torch.no_grad():
+                scores = self.score(self._augmented(unknown), axis)
+            losses["train_over_held_out"] = liked.detach() - scores.mean()
+        return losses
 
     def _generator_gradient(
         self, block: Block, growth: Growth, where: list[Tensor]
@@ -229,7 +258,7 @@ class Stage:
         total = self._backward(3 * s.voxel_weight * tie)
         for axis in range(3):
             for part in self._parts(where[axis]):
-                scores = self.score(self.draw(nodes, axis, part), axis)
+                scores = self.score(self._augmented(self.draw(nodes, axis, part)), axis)
                 total += self._backward(-scores.sum() / s.planes)
         if growth.logits.requires_grad and nodes.logits.grad is not None:
             growth.logits.backward(nodes.logits.grad.to(growth.logits.dtype))
@@ -449,10 +478,10 @@ class Stage:
         from octolith.training.pictures import sample_figure  # noqa: PLC0415 (matplotlib is slow)
 
         seeds = torch.Generator().manual_seed(0)
-        real = torch.cat([self.real_planes(axis, 2, seeds).argmax(1).byte() for axis in range(3)])
+        real = torch.cat([of_axis(self.planes, axis).draw(2, seeds) for axis in range(3)])
         fake = torch.cat([planes[0][:2] for planes in generated])
         stem = self._picture_path.with_suffix("")
-        sample_figure(fake.numpy(), real.numpy(), self.phases, stem)
+        sample_figure(fake.numpy(), real.argmax(1).byte().numpy(), self.phases, stem)
 
     def _recover(self, saved: Path, trouble: Trouble) -> None:
         """Go back to the last checkpoint that a look has called healthy, once, at half the rate."""
@@ -518,6 +547,12 @@ class Stage:
         for optimiser, rate in zip((self.g_optimiser, self.c_optimiser), rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor
+
+
+def of_axis(planes: dict[str, Planes], axis: int) -> Planes:
+    """Those that serve an axis."""
+    (found,) = (own for across, own in planes.items() if AXES[axis] in across)
+    return found
 
 
 def good_copy(saved: Path) -> Path:
