@@ -46,6 +46,7 @@ def plan(
         console = Console()
         for one in plans:
             _show(console, one)
+        console.print("The time of a training job is its limit: the next one goes on from there.")
     _require_disk(plans, settings.results)
 
 

@@ -10,9 +10,9 @@ from octolith.settings.training import GeneratorSettings
 FLOAT = 4
 # Winograd's F(2, 3) takes 64 products where a family's eight nodes have 8 · 27 neighbours.
 CONV3 = 27 * 64 / 216
-# What a node holds besides features: Morton key, coordinates, class, and its eighth of its
-# parent's 27 neighbours.
-NODE = 8 + 24 + 1
+# What a node holds besides features: Morton key, coordinates, place in the batch, class, and its
+# eighth of its parent's 27 neighbours.
+NODE = 8 + 24 + 8 + 1
 NEIGHBOURS = 27 * 4 / 8
 # What `octolith.networks.context.interpolate` holds for a node, beside that, at its peak: cells,
 # places within them, offsets, weights, and the three neighbours an axis, twice.

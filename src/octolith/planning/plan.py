@@ -22,8 +22,8 @@ from octolith.volumes import open_volume, parse_reader
 TRAIN_MINUTES = 240
 # Measured (benchmarks/bench_smoothing.py): bytes of the process, nanoseconds a voxel and pass.
 SMOOTH_LIBRARIES = 92 * MIB
-SMOOTH_VOXEL_SECONDS = 9e-9
-WRITE_VOXEL_SECONDS = 8e-9
+SMOOTH_VOXEL_SECONDS = 8e-9
+WRITE_VOXEL_SECONDS = 2e-9
 # Planes of a slab that is read and of one that is written; of a tile, which a pass holds thrice.
 SLAB, TILE = 64, 8
 # An export streams slabs of so many planes, or shards of so many voxels an edge.

@@ -21,16 +21,16 @@ MIB = 1 << 20
 LIBRARIES = 400 * MIB
 STITCH_LIBRARIES = 280 * MIB
 CORE_FLOPS = 20e9
-NODE_SECONDS = 4e-6
-START_SECONDS = 10.0
+NODE_SECONDS = 3e-6
+START_SECONDS = 5.0
 # Not measured: a process that uses CUDA, on either side, and a third of an H200's 67 TFLOP/s.
 CUDA_HOST = 3 << 30
 CUDA_DEVICE = 1 << 29
 GPU_FLOPS = 20e12
 GPU_NODE_SECONDS = 2e-8
 # Measured: compressed bytes a node of a block's file, and a finest node of the dense labels.
-BLOCK_BYTES = 0.2
-DENSE_BYTES = 0.4
+BLOCK_BYTES = 0.14
+DENSE_BYTES = 0.45
 # Stitching holds, a node: key, coordinates and the temporaries that make them.
 STITCHING = 90
 STITCH_VOXEL_SECONDS = 8e-9
