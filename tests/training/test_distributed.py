@@ -44,7 +44,7 @@ def torchrun(script: Path, *arguments: object) -> None:
         command, check=False, capture_output=True, text=True, timeout=300,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 def test_two_ranks_have_the_gradient_of_one_process_with_the_joint_batch(tmp_path: Path) -> None:
@@ -66,21 +66,48 @@ def test_two_ranks_have_the_gradient_of_one_process_with_the_joint_batch(tmp_pat
 
 
 TRAINING = """
-import os, sys
+import os, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import torch
 torch.set_num_threads(1)
+import octolith.training.stage as module
 from rocks import train_stage
+stop, wait = int(sys.argv[3]), float(sys.argv[4])
+step, run, taken = module.Stage.step, module.Stage.run, [0]
+def counted(self):
+    taken[0] += 1
+    if taken[0] == stop and os.environ["RANK"] == "1":
+        signal.raise_signal(signal.SIGUSR1)
+    return step(self)
+def late(self, saved):
+    time.sleep(wait * (os.environ["RANK"] == "1"))
+    return run(self, saved)
+module.Stage.step, module.Stage.run = counted, late
 train_stage(Path(sys.argv[1]), 1)
 """
 
 
-@pytest.mark.slow
-def test_a_stage_trains_on_two_ranks(tmp_path: Path) -> None:
-    make_rock(tmp_path)
-    script = tmp_path / "train.py"
+def train(rock: Path, stop: int = -1, wait: float = 0.0) -> None:
+    """Six steps on two ranks; the second is stopped by a signal at one, or comes late."""
+    script = rock / "train.py"
     script.write_text(TRAINING)
-    torchrun(script, tmp_path, Path(__file__).parent)
-    assert (tmp_path / "stage1" / "weights.safetensors").is_file()
-    assert not list((tmp_path / "stage1").glob("checkpoint*"))
+    torchrun(script, rock, Path(__file__).parent, stop, wait)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [2, 6])
+def test_a_stage_stopped_in_one_of_two_ranks_resumes_and_ends_as_if_it_had_not_been(
+    tmp_path: Path, stop: int
+) -> None:
+    stage = tmp_path / "stage1"
+    make_rock(tmp_path)
+    train(tmp_path)
+    quiet = (stage / "weights.safetensors").read_bytes()
+    (stage / "weights.safetensors").unlink()
+    with pytest.raises(AssertionError, match="exitcode: 75"):
+        train(tmp_path, stop)
+    assert list(stage.glob("checkpoint*"))
+    train(tmp_path, wait=3.0)  # the first must not be done before the second has begun
+    assert (stage / "weights.safetensors").read_bytes() == quiet
+    assert not list(stage.glob("checkpoint*"))

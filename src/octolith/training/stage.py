@@ -315,8 +315,9 @@ class Stage:
         TrainingError : training cannot go on; the text says which knob to turn.
         """
         s = self.settings
-        if saved.is_file():
+        if self._any(saved.is_file()):
             self.load(saved)
+            distributed.wait()  # before one of them writes it again, or ends and deletes it
             log.info("resuming in epoch %d", self.progress.epoch + 1)
         else:
             self.save(saved)
@@ -372,7 +373,8 @@ class Stage:
     def _bar(self) -> tqdm[int]:
         """Steps of all epochs; a resumed job's time left is reckoned from its own pace."""
         total = self.settings.epochs * self.settings.iterations
-        bar = track(range(total), f"stage {self.stage}", total)
+        shown = distributed.rank() == 0
+        bar = track(range(total), f"stage {self.stage}", total, shown=shown)
         bar.initial = bar.n = bar.last_print_n = self._steps_done
         return bar
 
