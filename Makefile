@@ -83,19 +83,19 @@ lint: $(VENV)/installed-dev ## Style, types, and the workflow's own rules
 
 # ---- benchmarks ------------------------------------------------------------------------------
 
-.PHONY: bench-octree bench-descriptors bench-smoothing bench-scale network-rocks learn
+.PHONY: bench-octree bench-descriptors bench-smoothing bench-scale network-rocks validate
 bench-octree: $(VENV)/installed-dev ## Octree engines against each other
 	@python benchmarks/bench_octree.py
 bench-descriptors: $(VENV)/installed-dev ## Descriptors against porespy and friends
 	@python benchmarks/bench_descriptors.py
 bench-smoothing: $(VENV)/installed-dev ## The categorical median against scipy's
 	@python benchmarks/bench_smoothing.py
-bench-scale: $(VENV)/installed-dev ## 16x to 1536³ voxels, out of core: ten minutes on two cores
+bench-scale: $(VENV)/installed-dev ## 16x to 1024³ voxels, out of core: five minutes on two cores
 	@python benchmarks/bench_scale.py
 network-rocks: $(VENV)/installed-dev ## Pore networks of real rocks: make network-rocks ROCK_DATA=folder
 	@OCTOLITH_ROCK_DATA=$(abspath $(ROCK_DATA)) python benchmarks/network_rocks.py
-learn: $(VENV)/installed-dev ## Does the preset learn? On the phantom, against interpolation
-	@python benchmarks/learn.py phantom
+validate: $(VENV)/installed-dev ## Is the rock truer? Rocks of known truth: make validate ROCK_DATA=folder
+	@OCTOLITH_ROCK_DATA=$(abspath $(ROCK_DATA)) python benchmarks/validate.py --threads $(CORES)
 
 .PHONY: clean
 clean: ## Remove results and the environment

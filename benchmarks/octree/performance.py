@@ -14,7 +14,7 @@ ENGINES = ("native", "minkowski", "ocnn", "spconv", "dense")
 GIB = 1 << 30
 Row = dict[str, Any]
 
-HEAD = """# Speed and memory of the octree
+HEAD = """# Speed and memory
 
 Written by the benchmarks; measure your own machine with
 
@@ -33,7 +33,7 @@ MAX_JOBS=2 pip install --no-deps --no-build-isolation --use-pep517 \\
 pip install --no-deps ocnn==2.3.3        # without torchvision, which it hardly uses
 ```
 
-## How it is done
+## How the octree convolves
 
 Nodes come in families of eight. The neighbours of a family's parent, looked up once on a grid,
 serve all convolutions of a stage; each family's 4×4×4 window is a tile of Winograd's F(2, 3), which
