@@ -84,6 +84,7 @@ def compared(**changes: object) -> pd.DataFrame:
         ({"sr_distance": 0.2, "sure": 0.01}, "farther"),
         ({"spread": 0.06}, "within chance"),
         ({"sure": 0.8}, "within chance"),
+        ({"spread": math.nan, "sure": math.nan}, "within chance"),
         ({"sr_distance": 0.1, "spread": math.nan, "sure": 0.99}, "within chance"),
         ({"lr_distance": math.nan}, "not measured"),
     ],

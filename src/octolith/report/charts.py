@@ -18,7 +18,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 from octolith import figures
 from octolith.report.words import descriptor_name, pair, property_name, unit_name
 
-WIDTH, HEIGHT = 3.3, 2.35
+# Inches: four stand side by side on a wide screen, one a phase.
+WIDTH, HEIGHT = 2.6, 2.1
 # Told apart without colour as well.
 DASHES = {"LR": (0, (5, 2)), "SR": "-", "HR": (0, (1, 1.2)), "truth": (0, (4, 1, 1, 1))}
 MARKERS = {"LR": "s", "SR": "o", "HR": "D", "truth": "^"}
@@ -72,7 +73,7 @@ def page_colour(image: str) -> str:
 
 def _panel(title: str) -> tuple[Figure, Any]:
     figure, axes = figures.new(width=WIDTH, height=HEIGHT)
-    axes[0, 0].set_title(title, loc="left")
+    axes[0, 0].set_title(fill(title, 25), loc="left")
     return figure, axes[0, 0]
 
 
@@ -81,7 +82,7 @@ def _legend(figure: Figure, axis: Any) -> None:
     figure.legend(
         handles, labels, loc="outside lower center", fontsize=7,
         ncols=len(labels) if len(labels) <= len(ORDER) else 3,
-        handlelength=2.6, frameon=False,
+        handlelength=2.3, columnspacing=1.0, frameon=False,
     )  # fmt: skip
 
 
@@ -203,7 +204,7 @@ def _axis(descriptor: str, unit: str) -> str:
 
 def _labelled(name: str, unit: str) -> str:
     """What an axis shows, with its unit, in lines that are no longer than the axis."""
-    return fill(f"{name}, {unit}" if unit else name, 26)
+    return fill(f"{name}, {unit}" if unit else name, 24)
 
 
 # ---- training --------------------------------------------------------------------------------
@@ -295,7 +296,7 @@ def _by_axis(name: str, unit: str, rows: pd.DataFrame) -> Chart:
     axis.set_xlim(-0.5, len(axes) - 0.5)
     axis.set_xlabel("along")
     axis.set_ylim(bottom=0)
-    axis.set_ylabel(_labelled(title, unit_name(name, unit)))
+    axis.set_ylabel(unit_name(name, unit))
     _legend(figure, axis)
     means = "; ".join(f"{image} {own['value'].mean():.3g}" for image, own in shown)
     words = f"Means over the axes: {means}{'' if unit == '1' else ' ' + unit}."

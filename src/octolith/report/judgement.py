@@ -67,20 +67,21 @@ def verdicts(comparison: pd.DataFrame, families: Mapping[str, str]) -> list[Verd
             row["unit"],
             row["sr_distance"] / row["lr_distance"] - 1 if row["lr_distance"] else math.nan,
             float(row["spread"]),
-            float(row.get("sure", math.nan)),
-            _word(row["lr_distance"], row["sr_distance"], row["spread"], row.get("sure")),
+            float(row["sure"]),
+            _word(row["lr_distance"], row["sr_distance"], row["spread"], row["sure"]),
         )
         for row in comparison.to_dict("records")
     ]
 
 
-def _word(lr: float, sr: float, spread: float, sure: float | None) -> str:
+def _word(lr: float, sr: float, spread: float, sure: float) -> str:
     """A gain that another draw of patches, or another realisation, may undo is no gain."""
     if not (math.isfinite(lr) and math.isfinite(sr)):
         return "not measured"
     within = math.isfinite(spread) and abs(sr - lr) <= spread
-    undecided = sure is not None and 1 - SURE < sure < SURE
-    if within or undecided or sr == lr:
+    undecided = 1 - SURE < sure < SURE
+    unknown = math.isnan(spread) and math.isnan(sure)
+    if within or undecided or unknown or sr == lr:
         return "within chance"
     return "closer" if sr < lr else "farther"
 
@@ -124,7 +125,9 @@ class Score:
         text += f"farther in {self.farther}"
         if self.undecided:
             text += f", and within chance in {self.undecided}"
-        if math.isfinite(self.change):
+        if abs(self.change) < 0.005:
+            text += "; the median distance is the same"
+        elif math.isfinite(self.change):
             sign = "shrank" if self.change < 0 else "grew"
             text += f"; the median distance {sign} by {percent(abs(self.change), 0)}"
         return text + "."

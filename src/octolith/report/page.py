@@ -74,7 +74,6 @@ class Page:
     training: list[dict[str, Any]]
     network: Table | None
     network_charts: list[charts.Chart]
-    network_pictures: dict[str, str]
     network_methods: list[str]
     nodes: Table
     steps: Table
@@ -142,7 +141,6 @@ def assemble(run: Run) -> Page:
         training=[_training(run, stage) for stage in range(1, run.config.stages + 1)],
         network=network_table(run),
         network_charts=_network_charts(run),
-        network_pictures=_network_pictures(run),
         network_methods=_network_methods(run),
         nodes=node_table(run),
         steps=step_table(run.jobs),
@@ -234,15 +232,6 @@ def _network_charts(run: Run) -> list[charts.Chart]:
 def _inner(table: pd.DataFrame) -> pd.DataFrame:
     """Without the throats that lead out of the image, which are cuts and not throats."""
     return table[table["pore2"] >= 0] if "pore2" in table else table
-
-
-def _network_pictures(run: Run) -> dict[str, str]:
-    """The network of the first cube of each image."""
-    found = {
-        image: Path(run.layout.network(image.lower(), "subvolume0", "network.png"))
-        for image in run.networks
-    }
-    return {image: pictures.file_uri(path) for image, path in found.items() if path.is_file()}
 
 
 def _network_methods(run: Run) -> list[str]:

@@ -14,7 +14,7 @@ from octolith.report.run import Run
 from octolith.report.views import Box
 
 # Voxels along an edge of what is drawn; a box narrower than so many LR voxels is no overview.
-FINEST, NARROWEST = 160, 24
+FINEST, NARROWEST = 160, 40
 # Pores that span the box, and those that do not; the pore's own colour is too dark for shadows.
 COLOURS = ("#5b86b8", "#e3a2c4")
 NEIGHBOURS = ndimage.generate_binary_structure(3, 1)

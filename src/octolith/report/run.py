@@ -21,7 +21,7 @@ from octolith.slabs import phases_of, read_label_slabs, voxel_size_of
 from octolith.volumes import ImageSet, Volume, open_volume, read_images
 
 COMPARED = ["descriptor", "phase", "other", "reference", "lr_distance", "sr_distance", "unit",
-            "ratio", "closer", "spread"]  # fmt: skip
+            "ratio", "closer", "spread", "sure"]  # fmt: skip
 MEASURED = ["property", "axis", "value", "unit", "method", "spread", "subvolumes"]
 CHANGED = ["property", "axis", "unit", "difference", "ratio"]
 

@@ -24,9 +24,9 @@ MOST_SLICES = 64
 # All slices of the page together, before base64 adds a third.
 SLICE_BYTES = 6_000_000
 # The octree is drawn of a field so wide in SR voxels, as a picture so wide in pixels.
-OCTREE_EDGE, PICTURE = 128, 768
+OCTREE_EDGE, PICTURE = 192, 768
 # Zooms: how many, how wide in SR voxels, and at least how wide in LR voxels.
-WINDOWS, WINDOW_EDGE, FEWEST = 3, 96, 8
+WINDOWS, WINDOW_EDGE, FEWEST = 3, 192, 8
 
 
 @dataclass(frozen=True)

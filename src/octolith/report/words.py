@@ -36,12 +36,16 @@ NAMES = {
 }
 
 
-SHARES = {"interfacial_area": "share of faces"}
+SHARES = {
+    "interfacial_area": "share of faces",
+    "connected_porosity": "share of the cube",
+    "relative_diffusivity": "D / D₀",
+}
 
 
 def unit_name(name: str, unit: str) -> str:
-    """A descriptor's unit; of shares, what they are shares of; or ''."""
-    return SHARES.get(name, "") if unit in ("", "1") else unit
+    """The unit of a descriptor or property; of shares, what they are shares of; or ''."""
+    return SHARES.get(name.partition(" (")[0], "") if unit in ("", "1") else unit
 
 
 def descriptor_name(name: str) -> str:
