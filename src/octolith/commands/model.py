@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import torch
@@ -11,8 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from octolith.blocks import halo
+from octolith.errors import InputError
 from octolith.networks import Critic, Generator, parameter_count
 from octolith.settings.training import TrainSettings, presets
+
+SCALES = (2, 4, 8, 16, 32, 64)
 
 
 def model(
@@ -29,12 +31,15 @@ def model(
     if preset == "help":
         console.print("\n".join(presets()))
         return
+    if scale not in SCALES:
+        raise InputError("--scale", scale, f"one of {list(SCALES)}")
     settings = TrainSettings(preset=preset)
-    stages = int(math.log2(scale)) + 1
+    stages = SCALES.index(scale) + 2
     with torch.device("meta"):
         generator = Generator(settings.generator_settings(), phases, stages)
         critic = Critic(settings.critic_settings(), phases + 1, stages, settings.cube)
     cube = settings.cube
+    console.print(f"Preset {preset}: {phases} phases, {scale}x, LR cubes of {cube}³ voxels.")
     console.print(_generator_table(generator, cube))
     console.print(_critic_table(critic, cube << (stages - 1)))
     reach = halo(generator.settings, stages - 1)
@@ -42,7 +47,7 @@ def model(
 
 
 def _generator_table(generator: Generator, cube: int) -> Table:
-    table = Table("stage", "layer", "output, at most", "weights", title="Generator")
+    table = _table("Generator", "output, at most")
     for number, stage in enumerate(generator.stages, 1):
         edge = cube << (number - 1)
         for name, layer in stage.named_children():
@@ -51,13 +56,14 @@ def _generator_table(generator: Generator, cube: int) -> Table:
                 channels = int(layer.out_channels)  # type: ignore[arg-type]
             size = f"{channels} × {edge}³"
             table.add_row(str(number), name, size, f"{parameter_count(layer):,}")
-        table.add_row("", "", "", f"[bold]{parameter_count(stage):,}", end_section=True)
-    table.add_row("", "all", "", f"[bold]{parameter_count(generator):,}")
+        sum_ = f"[bold]{parameter_count(stage):,}"
+        table.add_row("", f"[bold]stage {number}", "", sum_, end_section=True)
+    table.add_row("", "[bold]all", "", f"[bold]{parameter_count(generator):,}")
     return table
 
 
 def _critic_table(critic: Critic, face: int) -> Table:
-    table = Table("stage", "layer", "output", "weights", title="Critic")
+    table = _table("Critic", "output")
     stages = len(critic.layers)
     for stage in range(stages, 0, -1):
         face //= 2
@@ -73,6 +79,14 @@ def _critic_table(critic: Critic, face: int) -> Table:
     table.add_row("", kernel, size, f"{parameter_count(critic.head):,}")
     table.add_row("", "linear", "1", f"{parameter_count(critic.score):,}", end_section=True)
     entering = parameter_count(critic.from_classes)
-    table.add_row("", "all", "", f"[bold]{parameter_count(critic) - entering:,}")
-    table.add_row("1–" + str(stages - 1), "from one-hot, 1×1", "", f"{entering:,}")
+    table.add_row("", "[bold]all", "", f"[bold]{parameter_count(critic) - entering:,}")
+    before = "1" if stages == 2 else f"1–{stages - 1}"
+    table.add_row(before, "from one-hot, 1×1", "", f"{entering:,}")
+    return table
+
+
+def _table(title: str, output: str) -> Table:
+    table = Table("stage", "layer", title=title)
+    table.add_column(output, justify="right")
+    table.add_column("weights", justify="right")
     return table
