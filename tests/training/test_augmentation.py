@@ -13,8 +13,8 @@ from rocks import blobs, coarse, tiny_stage
 
 from octolith.errors import InputError
 from octolith.training import Interrupted, Stage
-from octolith.training.augmentation import LIMIT, adapted, augment, hold_out, overfitting
-from octolith.training.data import one_hot
+from octolith.training.augmentation import LIMIT, adapted, augment, overfitting
+from octolith.training.data import hold_out, one_hot
 
 
 def planes(count: int, edge: int = 16) -> torch.Tensor:

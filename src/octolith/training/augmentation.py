@@ -11,13 +11,10 @@ stays the same when scores are shifted or scaled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from octolith.errors import InputError
 from octolith.pyramid import SYMMETRIES, apply_symmetry
 from octolith.training.data import uniform
 
@@ -87,32 +84,3 @@ def adapted(probability: float, measured: float, target: float, steps: int) -> f
     """The probability after a step of a stage of so many: up where the critic knows too much."""
     change = LIMIT / (PACE * steps) * (1 if measured > target else -1)
     return min(LIMIT, max(0.0, probability + change))
-
-
-def hold_out(images: Sequence[np.ndarray], edge: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Images to train on and those held out: the smallest that is large enough.
-
-    Of a single image a quarter is held out, or as much as a crop takes.
-
-    Raises
-    ------
-    InputError : nothing would be left to train on.
-    """
-    enough = sorted(
-        (min(image.shape), i) for i, image in enumerate(images) if min(image.shape) >= edge
-    )
-    if len(enough) > 1:
-        chosen = enough[0][1]
-        return [image for i, image in enumerate(images) if i != chosen], [images[chosen]]
-    image = images[enough[0][1]] if enough else images[0]
-    axis = int(np.argmax(image.shape))
-    length = image.shape[axis]
-    kept = length - max(edge, length // 4)
-    if not enough or kept < edge:
-        raise InputError(
-            "train.all.augment", f"one image of {image.shape[0]} × {image.shape[1]} pixels",
-            f"two images, or one of {2 * edge} × {edge}, at this stage",
-            "The critic's memory is judged by crops that it is never trained on.",
-        )  # fmt: skip
-    first, second = np.split(image, [kept], axis)
-    return [first], [second]

@@ -14,6 +14,7 @@ from octolith.networks import Block
 from octolith.phases import OUTSIDE
 from octolith.pyramid import MIRRORS, SYMMETRIES, apply_symmetry
 
+AXES = "zyx"
 # A drawn crop that touches the outside of the rock is drawn again, this often.
 TRIES = 1000
 
@@ -126,6 +127,51 @@ class Planes:
         return apply_symmetry(crop, self.symmetries[uniform(len(self.symmetries), generator)])
 
 
+class Panels:
+    """The HR images of a stage, by the axes that they serve.
+
+    Parameters
+    ----------
+    images : 2D uint8 class codes (K is mixed).
+    axes : which axes each is perpendicular to, such as "z" or "yx"; None: any.
+    edge, phases : as in `Planes`.
+    symmetries : draw crops in those orientations that the axes allow.
+    keep_back : hold some of each set out, for the measure of overfitting.
+
+    Raises
+    ------
+    InputError : images too small or too few.
+    """
+
+    def __init__(
+        self, images: Sequence[np.ndarray], axes: Sequence[str] | None, edge: int, phases: int,
+        *, symmetries: bool, keep_back: bool,
+    ) -> None:  # fmt: skip
+        self.sets: dict[str, Planes] = {}
+        self.held_out: dict[str, Planes] = {}
+        sets = axis_sets(axes)
+        for across in sets:
+            own = [image for i, image in enumerate(images) if not axes or axes[i] == across]
+            kinds = holding(across, sets) if symmetries else (0,)
+            if keep_back:
+                own, others = hold_out(own, edge)
+                self.held_out[across] = Planes(others, edge, phases, kinds)
+            self.sets[across] = Planes(own, edge, phases, kinds)
+
+    def of(self, axis: int, held_out: bool = False) -> Planes:
+        """What serves axis 0, 1 or 2 (z, y or x)."""
+        sets = self.held_out if held_out else self.sets
+        (found,) = (planes for across, planes in sets.items() if AXES[axis] in across)
+        return found
+
+    def images(self) -> dict[str, list[np.ndarray]]:
+        """All images of each set that a crop fits in."""
+        return {
+            across: planes.images + (self.held_out[across].images if self.held_out else [])
+            for across, planes in self.sets.items()
+        }
+
+
 def axis_sets(axes: Sequence[str] | None) -> tuple[str, ...]:
     """The sets of axes that images serve, in the order z, y, x; one set if nobody said."""
     return tuple(sorted(set(axes or ["zyx"]), key="zyx".find))
@@ -140,6 +186,35 @@ def holding(across: str, sets: Sequence[str]) -> Sequence[int]:
     planes = (set("zyx") - {axis} for axis in across)
     alike = all(any(plane <= set(own) for own in sets) for plane in planes)
     return range(SYMMETRIES) if alike else MIRRORS
+
+
+def hold_out(images: Sequence[np.ndarray], edge: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Images to train on and those held out: the smallest that is large enough.
+
+    Of a single image a quarter is held out, or as much as a crop takes.
+
+    Raises
+    ------
+    InputError : nothing would be left to train on.
+    """
+    enough = sorted(
+        (min(image.shape), i) for i, image in enumerate(images) if min(image.shape) >= edge
+    )
+    if len(enough) > 1:
+        chosen = enough[0][1]
+        return [image for i, image in enumerate(images) if i != chosen], [images[chosen]]
+    image = images[enough[0][1]] if enough else images[0]
+    axis = int(np.argmax(image.shape))
+    length = image.shape[axis]
+    kept = length - max(edge, length // 4)
+    if not enough or kept < edge:
+        raise InputError(
+            "train.all.augment", f"one image of {image.shape[0]} × {image.shape[1]} pixels",
+            f"two images, or one of {2 * edge} × {edge}, at this stage",
+            "The critic's memory is judged by crops that it is never trained on.",
+        )  # fmt: skip
+    first, second = np.split(image, [kept], axis)
+    return [first], [second]
 
 
 def one_hot(classes: Tensor, phases: int) -> Tensor:

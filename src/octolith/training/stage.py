@@ -31,9 +31,9 @@ from octolith.phases import Phases
 from octolith.progress import track
 from octolith.settings.training import StageSettings
 from octolith.training import checkpoint, distributed
-from octolith.training.augmentation import MEMORY, adapted, augment, hold_out, overfitting
+from octolith.training.augmentation import MEMORY, adapted, augment, overfitting
 from octolith.training.board import Board
-from octolith.training.data import Cubes, Planes, axis_sets, holding, random_planes
+from octolith.training.data import AXES, Cubes, Panels, random_planes
 from octolith.training.health import (
     ALL_ALIKE,
     NOT_FINITE,
@@ -49,7 +49,6 @@ from octolith.training.monitor import Statistics, disagreement, errors, statisti
 
 log = logging.getLogger(__name__)
 
-AXES = "zyx"
 # Cubes that a look at the descriptors grows.
 LOOK_BATCHES = 4
 
@@ -113,10 +112,11 @@ class Stage:
         self.face = critic.face << (stage - 1)
         width = halo(generator.settings, stage - 1) if settings.halo else 0
         self.cubes = Cubes(labels, critic.face, width)
-        self.real: dict[str, Statistics] = {}
-        self.planes: dict[str, Planes] = {}
-        self.held_out: dict[str, Planes] = {}
-        self._share_out(images, axes)
+        self.panels = Panels(
+            images, axes, self.face, len(phases),
+            symmetries=settings.symmetries, keep_back=settings.augment > 0,
+        )  # fmt: skip
+        self.real = {across: self._measure(own) for across, own in self.panels.images().items()}
         self.random = torch.Generator().manual_seed(seed + 7919 * distributed.rank())
         tied = settings.tied_phases or (phases.pore,)
         self.tied = tuple(phases.code(name) for name in tied)
@@ -132,22 +132,9 @@ class Stage:
         self.c_optimiser = self._adam(self.seen, critic_rate)
         self.progress = Progress()
 
-    def _share_out(self, images: list[np.ndarray], axes: list[str] | None) -> None:
-        """The HR images by the axes that they serve, and what is held out of each set."""
-        sets = axis_sets(axes)
-        for across in sets:
-            own = [image for i, image in enumerate(images) if not axes or axes[i] == across]
-            symmetries = holding(across, sets) if self.settings.symmetries else (0,)
-            planes = partial(Planes, edge=self.face, phases=len(self.phases), symmetries=symmetries)
-            self.real[across] = self._measure(planes(own).images)
-            if self.settings.augment:
-                own, kept_back = hold_out(own, self.face)
-                self.held_out[across] = planes(kept_back)
-            self.planes[across] = planes(own)
-
     def real_planes(self, axis: int, count: int, held_out: bool = False) -> Tensor:
         """HR crops to hold against planes across an axis: (count, K+1, face, face)."""
-        return of_axis(self.held_out if held_out else self.planes, axis).draw(count, self.random)
+        return self.panels.of(axis, held_out).draw(count, self.random)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
         s = self.settings
@@ -480,7 +467,7 @@ class Stage:
         from octolith.training.pictures import sample_figure  # noqa: PLC0415 (matplotlib is slow)
 
         seeds = torch.Generator().manual_seed(0)
-        real = torch.cat([of_axis(self.planes, axis).draw(2, seeds) for axis in range(3)])
+        real = torch.cat([self.panels.of(axis).draw(2, seeds) for axis in range(3)])
         fake = torch.cat([planes[0][:2] for planes in generated])
         stem = self._picture_path.with_suffix("")
         sample_figure(fake.numpy(), real.argmax(1).byte().numpy(), self.phases, stem)
@@ -549,12 +536,6 @@ class Stage:
         for optimiser, rate in zip((self.g_optimiser, self.c_optimiser), rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor
-
-
-def of_axis(planes: dict[str, Planes], axis: int) -> Planes:
-    """Those that serve an axis."""
-    (found,) = (own for across, own in planes.items() if AXES[axis] in across)
-    return found
 
 
 def good_copy(saved: Path) -> Path:
