@@ -280,13 +280,21 @@ def draw(rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Measure, project, write."""
     parser = argparse.ArgumentParser(description="Super-resolution at scale.")
-    parser.add_argument("--edges", type=int, nargs="+", default=EDGES, help="of the LR cubes")
-    edges = parser.parse_args().edges
-    rows = []
-    for edge in edges:
+    parser.add_argument(
+        "--edges", type=int, nargs="+", default=EDGES, help="Of the LR cubes; others are kept."
+    )
+    kept = json.loads(RESULTS.read_text("utf-8"))["rows"] if RESULTS.is_file() else []
+    rows = {row["lr_shape"][0]: row for row in kept}
+    for edge in parser.parse_args().edges:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(measure(edge, Path(folder)))
-        print(json.dumps(rows[-1], indent=1), flush=True)
+            rows[edge] = measure(edge, Path(folder))
+        print(json.dumps(rows[edge], indent=1), flush=True)
+        write([rows[edge] for edge in sorted(rows)])
+    print(f"Tables in {performance.write()}")
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """All results, the figure and the table of blocks."""
     found = {
         "machine": platform.machine(), "cores": CORES, "widths": "laptop", "rows": rows,
         "projection": projection(rows),
@@ -294,7 +302,6 @@ def main() -> None:
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     draw(rows)
     block_table()
-    print(f"Tables in {performance.write()}")
 
 
 if __name__ == "__main__":
