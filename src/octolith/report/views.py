@@ -301,7 +301,7 @@ def _outlined(known: np.ndarray, depth_of: np.ndarray, coarser: int, run: Run) -
     depths = _enlarged(depth_of, fine)
     edge = fine * run.scale >> depths.astype(int)
     y, x = np.ogrid[: image.shape[0], : image.shape[1]]
-    thick = max(1, fine // 3)
+    thick = (fine + 1) // 2
     line = (edge >= 6 * thick) & ((y % edge < thick) | (x % edge < thick))
     codes = np.where(line, len(run.phases) + 1, image)
     return pictures.data_uri(
