@@ -18,15 +18,15 @@ class Cost:
     Attributes
     ----------
     what : the job, in words.
-    bytes_per_voxel, seconds_per_voxel : with a margin over what benchmarks/network_cost.py finds
-        for cubes of up to 128 voxels; larger ones are extrapolated.
+    bytes_per_voxel, seconds_per_voxel : with a margin of half over the worst that
+        benchmarks/network_cost.py finds, in a rock that is mostly pore.
     base_bytes : of the libraries alone.
     """
 
     what: str
     bytes_per_voxel: float
     seconds_per_voxel: float
-    base_bytes: float = 0.5 * 2**30
+    base_bytes: float = 0.7 * 2**30
 
     def memory(self, voxels: int) -> float:
         """Peak bytes."""
@@ -62,5 +62,5 @@ class Cost:
             )
 
 
-EXTRACTION = Cost("the pore network", 100, 4e-6)
+EXTRACTION = Cost("the pore network", 65, 4e-6)
 TRANSPORT = Cost("solving for diffusion", 120, 2e-5)
