@@ -132,6 +132,7 @@ def super_resolve(trained: Path, lr: Path, case: Case, seed: int) -> np.ndarray:
     return fine
 
 
+TIED = {"voxel_weight": 300.0, "settle_epochs": 5}
 METHODS: dict[str, tuple[str, Method]] = {
     "nearest": ("nearest", partial(interpolated, order=0)),
     "trilinear": ("trilinear", partial(interpolated, order=1)),
@@ -143,8 +144,13 @@ METHODS: dict[str, tuple[str, Method]] = {
 """Name -> title, and the method; in the order of the report."""
 
 ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "v10": ("voxel_weight 10", {"all": {"voxel_weight": 10.0}}),
-    "v300": ("voxel_weight 300", {"all": {"voxel_weight": 300.0}}),
+    "v300": ("voxel_weight 300, settle_epochs 5", {"all": TIED}),
+    "v300-prior30": ("the same, prior_weight 30", {"all": TIED | {"prior_weight": 30.0}}),
+    "v300-prior100": ("the same, prior_weight 100", {"all": TIED | {"prior_weight": 100.0}}),
+    "noise0": ("no noise", {"generator": {"noise": 0}}),
+    "context0": ("no context, as in the paper", {"generator": {"context": False}}),
+    "soft": ("the critic sees probabilities, as in the paper", {"all": {"hard": False}}),
+    "ema0": ("no moving average, as in the paper", {"all": {"ema": 0.0}}),
 }
 METHODS |= {
     name: (title, partial(octolith, **changes)) for name, (title, changes) in ABLATIONS.items()

@@ -76,6 +76,9 @@ class StageSettings(Settings):
         "pads with zeros.",
     )
     fade_epochs: int = Field(20, ge=0, description="Epochs over which the new layer fades in.")
+    settle_epochs: int = Field(
+        0, ge=0, description="Last epochs, over which the learning rates fall to zero."
+    )
     gradient_penalty: float = Field(10.0, ge=0)
     hard: bool = Field(
         True,
@@ -93,6 +96,12 @@ class StageSettings(Settings):
         "1), for LR images that are under-sampled (paper 4). For those that are under-resolved, "
         "which leaves finer detail free: majority, what most of the cell is; blur, the same after "
         "a Gaussian blur (paper 4).",
+    )
+    prior_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the distance from the interpolated LR image: of the rocks that the "
+        "critic takes for real, prefer the likeliest. The paper does not.",
     )
     tied_phases: tuple[str, ...] | None = Field(
         None, description="Phases that LR ties down. None: the pore alone."

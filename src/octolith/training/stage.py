@@ -44,7 +44,7 @@ from octolith.training.health import (
     finite,
 )
 from octolith.training.interruption import Interrupted, Interruption
-from octolith.training.losses import gradient_penalty, voxel_loss
+from octolith.training.losses import gradient_penalty, prior_loss, voxel_loss
 from octolith.training.monitor import Statistics, disagreement, errors, statistics
 
 log = logging.getLogger(__name__)
@@ -145,6 +145,7 @@ class Stage:
     def step(self) -> dict[str, float]:
         """Per plane a critic update, then one generator update; returns what was measured."""
         s = self.settings
+        self._set_rate(self.progress.rate * self.settled)
         seeds = torch.randint(2**31, (s.accumulate,), generator=self.random).tolist()
         blocks = [self._to(self.cubes.draw(s.batch, seed, self.random)) for seed in seeds]
         places = [random_planes(s.batch, self.face, s.planes, self.random) for _ in blocks]
@@ -243,6 +244,9 @@ class Stage:
         nodes = growth.detached(learning=True)
         tie = voxel_loss(nodes, core(block), self.tied, s.voxel_form, s.voxel_tolerance)
         total = self._backward(3 * s.voxel_weight * tie)
+        if s.prior_weight:
+            prior = prior_loss(nodes, core(block), s.hard)
+            total += self._backward(3 * s.prior_weight * prior)
         for axis in range(3):
             for part in self._parts(where[axis]):
                 scores = self.score(self._augmented(self.draw(nodes, axis, part)), axis)
@@ -279,6 +283,13 @@ class Stage:
                 mean.lerp_(theirs[key], 1 - decay)
             else:
                 mean.copy_(theirs[key])
+
+    @property
+    def settled(self) -> float:
+        """Of the learning rates: 1, falling to 0 over the last epochs."""
+        s, p = self.settings, self.progress
+        left = (s.epochs - p.epoch) * s.iterations - p.iteration
+        return min(1.0, left / (s.settle_epochs * s.iterations)) if s.settle_epochs else 1.0
 
     @property
     def alpha(self) -> float:
@@ -389,7 +400,7 @@ class Stage:
             "step": (p.epoch + 1) * s.iterations,
             "seconds": p.seconds,
         } | {key: total / s.iterations for key, total in p.sums.items()}
-        row["learning_rate"] = s.learning_rate * p.rate
+        row["learning_rate"] = self.g_optimiser.param_groups[0]["lr"]
         p.epoch, p.iteration, p.sums = p.epoch + 1, 0, {}
         if p.epoch % s.check_every == 0 or p.epoch == s.epochs:
             row |= self.look()
