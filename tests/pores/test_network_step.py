@@ -171,3 +171,9 @@ def test_the_command_reads_any_volume(tmp_path):
         app, [*arguments[:3], "7", *arguments[4:], "--out", str(tmp_path / "b")]
     )
     assert "the labels are [0, 255]" in wrong.output
+    tifffile.imwrite(tmp_path / "grey.tif", noise.astype(np.float32))
+    with pytest.raises(InputError, match="Segment it"):
+        CliRunner().invoke(
+            app, ["network", str(tmp_path / "grey.tif"), *arguments[2:], "--out", str(tmp_path)],
+            catch_exceptions=False,
+        )  # fmt: skip

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from octolith import figures
+from octolith.errors import InputError
 from octolith.phases import Phases
 from octolith.pores.connectivity import AXES
 from octolith.pores.extraction import extract_network
@@ -72,6 +73,8 @@ def network(
     memory_mb = None if memory_gib is None else memory_gib * 1024
     with open_volume(volume, **parse_reader(reader, "--reader"), voxel_size_um=sizes) as opened:
         labels, voxel_um = cube_of(opened, settings, Place(), cost, memory_mb)
+    if labels.dtype.kind not in "bui":
+        raise InputError(volume, f"values of type {labels.dtype}", "whole labels", "Segment it.")
     space = labels == pore
     if not space.any():
         found = [int(label) for label in np.unique(labels)[:16]]
