@@ -17,6 +17,13 @@ from octolith.training import Interrupted, Stage, checkpoint
 from octolith.training.health import finite
 from octolith.training.monitor import disagreement, statistics
 
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take most of the time, and are looked at elsewhere."""
+    monkeypatch.setattr(Stage, "_picture", lambda self, generated: None)
+
+
 Fault = Callable[[Stage], None]
 
 
