@@ -342,5 +342,12 @@ def test_the_page_over_all_rocks_opens_too(browser: Browser, page: Path, width: 
 @pytest.mark.browser
 def test_it_prints(browser: Browser, page: Path) -> None:
     browser.open(page)
+    folded = "document.querySelectorAll('details:not([open])').length"
+    before = browser.run(folded)
+    assert before > 0
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    assert browser.run(folded) == 0
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    assert browser.run(folded) == before
     printed = browser.call("Page.printToPDF", printBackground=True)["data"]
     assert len(printed) > 100_000

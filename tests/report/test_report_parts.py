@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from octolith import machine
 from octolith.errors import InputError
 from octolith.phases import OUTSIDE, Phases
 from octolith.report import charts, judgement, pictures, pore_space, views, words
@@ -137,6 +138,31 @@ def test_a_seam_is_noticed_wherever_the_field_of_view_begins() -> None:
     assert blocks == 1.0
     cells, _ = judgement.grid_excess((part ^ noise)[3:], first=0, cell=8, block=10_000)
     assert cells == 1.0
+
+
+# -- network and machine -----------------------------------------------------------------------
+
+
+def test_only_what_conducts_is_drawn_and_in_the_order_of_the_axes() -> None:
+    rows = [
+        ("permeability", "z", 3.0, "mD", 0.5), ("permeability", "x", 1.0, "mD", 0.5),
+        ("relative_diffusivity (pore)", "x", 0.0, "1", 0.0), ("pores", "", 9.0, "1", 0.0),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["property", "axis", "value", "unit", "spread"])
+    [chart] = charts.axis_charts({"LR": table, "SR": table})
+    [axis] = chart.figure.axes
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["x", "z"]
+    assert axis.get_ylabel() == "mD"
+    assert chart.words == "Means over the axes: LR 2; SR 2 mD."
+
+
+def test_a_log_names_the_machine_that_it_was_written_on(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text(f"$ python step.py\n{machine.line()}\nepoch 1\n", "utf-8")
+    assert " cores, " in machine.read_line(log)
+    log.write_text("$ python step.py\nepoch 1\n", "utf-8")
+    assert machine.read_line(log) == ""
+    assert machine.read_line(tmp_path / "none.log") == ""
 
 
 # -- pictures ----------------------------------------------------------------------------------
