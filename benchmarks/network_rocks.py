@@ -228,18 +228,18 @@ def draw(name: str, rock: Rock, images: Mapping[int, np.ndarray]) -> None:
         figures.save(picture, FIGURES / f"network-{name}-{factor}x", ["png"])
 
 
-def measure(name: str, rock: Rock, folder: Path) -> dict[str, Any]:
+def measure(name: str, rock: Rock, folder: Path) -> Iterator[dict[str, Any]]:
+    """What is known of a rock, first without and then with the direct solutions."""
     labels, phases = read(rock, folder)
     images = {factor: coarsened(labels, factor, len(phases)) for factor in FACTORS}
     if name == PICTURED:
         draw(name, rock, images)
-    found: dict[str, list[dict[str, Any]]] = {"whole": [], "small": []}
+    found: dict[str, Any] = {"voxel_um": rock.voxel_um, "edge": rock.edge, "small": []}
+    found["whole"] = [whole_cube(rock, image, phases, k) for k, image in images.items()]
+    yield found
     for factor, image in images.items():
-        found["whole"].append(whole_cube(rock, image, phases, factor))
-        print(rock.title, factor, f"{found['whole'][-1]['seconds']:.0f} s", flush=True)
         found["small"] += compare(rock, image, phases, factor)
-        print(found["small"][-1], flush=True)
-    return {"voxel_um": rock.voxel_um, "edge": rock.edge, **found}
+    yield found
 
 
 # ---- writing ----------------------------------------------------------------------------------
@@ -279,14 +279,17 @@ def what_is_lost(named: tuple[str, Mapping[str, Any]]) -> str:
         pd.DataFrame(one["properties"]).set_index(["property", "axis"])["value"]
         for one in found["whole"]
     )
-    pores, throats = (coarsest[what, ""] / finest[what, ""] for what in ("pores", "throats"))
+
+    def of_the_finest(what: str) -> float:
+        return float(coarsest.get((what, ""), np.nan) / finest[what, ""])
+
     permeability = coarsest["permeability"].mean() / finest["permeability"].mean()
     return (
-        f"- {ROCKS[name].title}, coarsened {max(FACTORS)}×: {pores:.0%} of the pores and "
-        f"{throats:.0%} of the throats are found, the porosity is "
-        f"{coarsest['porosity', ''] / finest['porosity', '']:.0%}, the mean throat "
-        f"{coarsest['throat_diameter_mean', ''] / finest['throat_diameter_mean', '']:.2g} times as "
-        f"wide, the network's permeability {permeability:.2g} times as large."
+        f"- {ROCKS[name].title}, coarsened {max(FACTORS)}×: {of_the_finest('pores'):.0%} of the "
+        f"pores and {of_the_finest('throats'):.0%} of the throats are found, the porosity is "
+        f"{of_the_finest('porosity'):.0%}, the mean throat "
+        f"{of_the_finest('throat_diameter_mean'):.2g} times as wide, the network's permeability "
+        f"{permeability:.2g} times as large."
     )
 
 
@@ -326,6 +329,8 @@ def comparison(results: Mapping[str, Any]) -> str:
     """Network beside the direct solution: their ratio, and what coarsening does to either."""
     rows, wholes = [], []
     for name, found in results.items():
+        if not found["small"]:
+            continue
         small = pd.DataFrame([one for one in found["small"] if one["cube"] != "whole"])
         finest = np.stack(small.loc[small["factor"] == 1, "direct_md"].to_list())
         for factor, cubes in small.groupby("factor"):
@@ -406,9 +411,11 @@ def main() -> None:
     given = parser.parse_args()
     if not given.document:
         for name in given.rocks:
-            found = measure(name, ROCKS[name], Path(os.environ["OCTOLITH_ROCK_DATA"]))
-            results = known() | {name: found}
-            RESULTS.write_text(json.dumps({n: results[n] for n in ROCKS if n in results}) + "\n")
+            for found in measure(name, ROCKS[name], Path(os.environ["OCTOLITH_ROCK_DATA"])):
+                print(name, json.dumps(found), flush=True)
+                results = known() | {name: found}
+                ordered = {rock: results[rock] for rock in ROCKS if rock in results}
+                RESULTS.write_text(json.dumps(ordered) + "\n")
     write_document(known())
 
 
