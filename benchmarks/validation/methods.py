@@ -144,9 +144,10 @@ METHODS: dict[str, tuple[str, Method]] = {
 """Name -> title, and the method; in the order of the report."""
 
 ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "v300": ("voxel_weight 300, settle_epochs 5", {"all": TIED}),
-    "v300-prior30": ("the same, prior_weight 30", {"all": TIED | {"prior_weight": 30.0}}),
-    "v300-prior100": ("the same, prior_weight 100", {"all": TIED | {"prior_weight": 100.0}}),
+    "v100": ("voxel 100", {"all": {"voxel_weight": 100.0}}),
+    "v300": ("voxel 300, settling", {"all": TIED}),
+    "v300-prior30": ("voxel 300, settling, prior 30", {"all": TIED | {"prior_weight": 30.0}}),
+    "v300-prior100": ("voxel 300, settling, prior 100", {"all": TIED | {"prior_weight": 100.0}}),
     "noise0": ("no noise", {"generator": {"noise": 0}}),
     "context0": ("no context, as in the paper", {"generator": {"context": False}}),
     "soft": ("the critic sees probabilities, as in the paper", {"all": {"hard": False}}),
