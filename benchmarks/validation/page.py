@@ -116,7 +116,8 @@ def _ablations(records: All) -> Iterator[str]:
     yield "## What moves it\n"
     yield (
         "Octolith with settings of the preset `laptop` changed as said, each trained anew, beside "
-        "the other methods. Errors are those of the pore."
+        "the other methods. Errors are those of the pore, of one training with one seed: how much "
+        "they vary from training to training has not been measured."
     )
     shown = {"iou": "IoU", "volume_fraction": "fraction", "specific_surface": "surface",
              "specific_surface_faces": "faces",
