@@ -21,6 +21,8 @@ from octolith.octree.level import CHILDREN
 
 # The tiles of a chunk stay in the last-level cache; few families would starve the products.
 CHUNK_BYTES = 4 << 20
+# A GPU has to be told of every product: fewer, larger ones.
+GPU_CHUNK_BYTES = 256 << 20
 MIN_FAMILIES = 128
 
 _AXIS = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], dtype=torch.float64)
@@ -169,7 +171,8 @@ class _Chunks:
 
     def __init__(self, near: Tensor, channels: int) -> None:
         families = near.shape[1]
-        most = max(MIN_FAMILIES, CHUNK_BYTES // (64 * 4 * channels))
+        chunk = GPU_CHUNK_BYTES if near.is_cuda else CHUNK_BYTES
+        most = max(MIN_FAMILIES, chunk // (64 * 4 * channels))
         self.shares = max(1, min(cores(near.device), families // MIN_FAMILIES))
         self._each = -(-families // (most * self.shares))
         count = self.shares * self._each
