@@ -23,6 +23,7 @@ from octolith.planning import (
     train_memory,
     workload,
 )
+from octolith.pores.subvolumes import Place
 from octolith.provenance import Fingerprints, source_digest
 from octolith.settings import Sample, load, read_samples
 from octolith.settings.steps import EXPORT_SUFFIXES
@@ -221,6 +222,12 @@ def recipe(image):
     return found
 
 
+def place(wildcards):
+    """The subvolume of a job: equal in physical size and place in all images of a sample."""
+    fine = fine_um(wildcards.sample)
+    return Place(int(wildcards.subvolume), CONFIG.seed, fine, fine * CONFIG.scale)
+
+
 # ---- resources -------------------------------------------------------------------------------
 
 
@@ -266,3 +273,24 @@ def work(wildcards):
 def fine_shape(wildcards):
     """(z, y, x) of the SR image."""
     return work(wildcards).fine
+
+
+def planned(cost):
+    """Memory and minutes of a job on a subvolume, from the largest cube it may be given."""
+
+    def voxels(wildcards):
+        edge_um = CONFIG.network.subvolume_um
+        return (
+            round(edge_um / fine_um(wildcards.sample)) ** 3
+            if edge_um
+            else CONFIG.network.max_voxels
+        )
+
+    return {
+        "mem_mb": lambda wildcards, attempt: ceil(
+            cost.memory(voxels(wildcards)) / 2**20 * 1.2 * attempt
+        ),
+        "runtime": lambda wildcards, attempt: ceil(
+            (10 + cost.seconds(voxels(wildcards)) / 60 * 3) * attempt
+        ),
+    }

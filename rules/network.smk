@@ -5,36 +5,8 @@ makes the tables of an image, and one says what changed from LR to SR.
 """
 
 from octolith.pores.planning import EXTRACTION, TRANSPORT
-from octolith.pores.subvolumes import Place
 
 SUBVOLUMES = range(CONFIG.network.subvolumes)
-
-
-def place(wildcards):
-    """The subvolume of a job: equal in physical size and place in all images of a sample."""
-    fine = fine_um(wildcards.sample)
-    return Place(int(wildcards.subvolume), CONFIG.seed, fine, fine * CONFIG.scale)
-
-
-def planned(cost):
-    """Memory and minutes of a job, from the largest cube it may be given."""
-
-    def voxels(wildcards):
-        edge_um = CONFIG.network.subvolume_um
-        return (
-            round(edge_um / fine_um(wildcards.sample)) ** 3
-            if edge_um
-            else CONFIG.network.max_voxels
-        )
-
-    return {
-        "mem_mb": lambda wildcards, attempt: ceil(
-            cost.memory(voxels(wildcards)) / 2**20 * 1.2 * attempt
-        ),
-        "runtime": lambda wildcards, attempt: ceil(
-            (10 + cost.seconds(voxels(wildcards)) / 60 * 3) * attempt
-        ),
-    }
 
 
 rule network_subvolume:

@@ -90,7 +90,9 @@ def a_comment_in_the_library(checkout):
 
 def threads_and_memory(checkout):
     checkout.edit("rules/train.smk", "threads: 4", "threads: 8")
-    checkout.edit("rules/train.smk", "6000", "9000")
+    checkout.edit(
+        "rules/common.smk", "MEMORY_MARGIN, TIME_MARGIN = 1.5", "MEMORY_MARGIN, TIME_MARGIN = 2.5"
+    )
 
 
 def touch(checkout, *folders):
