@@ -43,7 +43,7 @@ from octolith.layout import Layout
 from octolith.networks import weights
 from octolith.phantom import fine_labels, load_recipe
 from octolith.phases import Phases
-from octolith.planning import Workload, mixed_shares, smooth_memory
+from octolith.planning import Workload, mixed_shares, smooth_memory, unevenness
 from octolith.planning.workload import GPU_FLOPS, GPU_NODE_SECONDS
 from octolith.settings.steps import SmoothSettings, SuperResolveSettings
 from octolith.settings.training import TrainSettings
@@ -61,7 +61,7 @@ LR_UM = 7.0
 BEGIN, END = "<!-- table: benchmarks/bench_scale.py -->", "<!-- end of table -->"
 H200_FLOPS = 67e12  # peak in float32, as NVIDIA states it
 CORES = 2
-SHARES = mixed_shares(Layout("nowhere", "nothing"), STAGES).shares
+SHARES = mixed_shares(Layout("nowhere", "nothing"), STAGES, 32).shares
 # Runs a step as the workflow does and prints what its process took.
 RUNNER = """
 import json, runpy, sys, time
@@ -156,7 +156,8 @@ def measure(edge: int, folder: Path) -> dict[str, Any]:
         "smooth", {"settings": SmoothSettings().model_dump()}, CORES, source=stitched, out=smoothed
     )
     work = Workload(labels.shape, settings, TrainSettings(preset="laptop").generator_settings(),
-                    len(PHASES), STAGES, SHARES)  # fmt: skip
+                    len(PHASES), STAGES, SHARES,
+                    uneven=unevenness(folder / "lr.h5", settings.block))  # fmt: skip
     counts = pd.concat([pd.read_csv(part.with_suffix(".csv")) for part in parts])
     per_stage = counts.groupby("stage")[["nodes", "mixed", "computed"]].sum()
     return {

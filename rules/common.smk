@@ -258,15 +258,17 @@ def stated(memory, seconds):
 
 
 @cache
-def shares(name, trained):
-    """What is known of a sample's mixed nodes before or after it is ``trained``."""
-    return checked(mixed_shares, Layout(CONFIG.results, name), CONFIG.stages)
+def shares(name, known):
+    """What is known of a sample's mixed nodes while so many of its files are ``known``."""
+    of = Layout(CONFIG.results, name)
+    return checked(mixed_shares, of, CONFIG.stages, CONFIG.superresolve.block)
 
 
 def work(wildcards):
     """The super-resolution of a sample."""
-    trained = Path(run(wildcards).weights(CONFIG.stages)).exists()
-    mixed = shares(wildcards.sample, trained)
+    of = run(wildcards)
+    known = sum(Path(file).exists() for file in (of.lr_labels, of.weights(CONFIG.stages)))
+    mixed = shares(wildcards.sample, known)
     return workload(CONFIG, lr_shape(wildcards.sample), mixed)
 
 

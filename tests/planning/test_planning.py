@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from octolith.inference import grow
 from octolith.layout import Layout
 from octolith.networks import Generator, parameter_count
 from octolith.phases import OUTSIDE, Phases
-from octolith.planning import Workload, make_plan, mixed_shares
+from octolith.planning import Workload, make_plan, mixed_shares, unevenness
 from octolith.planning.layers import layers
 from octolith.pyramid import classes
 from octolith.settings import load, read_samples
@@ -30,7 +31,7 @@ from octolith.settings.training import TrainSettings
 from octolith.volumes import open_volume, write_images, write_volume
 
 PHASES = Phases.of(["pore", "quartz", "clay"])
-PAPER_SHARES = mixed_shares(Layout("nowhere", "nothing"), 5).shares
+PAPER_SHARES = mixed_shares(Layout("nowhere", "nothing"), 5, 32).shares
 
 
 @pytest.mark.parametrize("preset", ["paper", "laptop"])
@@ -86,11 +87,11 @@ class TestMixedShares:
     """Of what will be mixed, the best is taken that is known."""
 
     def test_before_anything_has_run_they_are_those_of_the_paper(self, tmp_path: Path) -> None:
-        found = mixed_shares(Layout(str(tmp_path), "a"), 5)
+        found = mixed_shares(Layout(str(tmp_path), "a"), 5, 32)
         assert found.source == "paper 1, table 2"
         assert found.shares[0] == 9530 / 32768
         assert found.shares[1] == 40137 / (8 * 9530)
-        assert len(mixed_shares(Layout(str(tmp_path), "a"), 7).shares) == 6
+        assert len(mixed_shares(Layout(str(tmp_path), "a"), 7, 32).shares) == 6
 
     def test_then_those_of_the_hr_images(self, tmp_path: Path) -> None:
         run = Layout(str(tmp_path), "a")
@@ -99,7 +100,7 @@ class TestMixedShares:
         for stage, patch in ((1, 4), (2, 2), (3, 1)):
             patches = classes(image, PHASES.mixed, patch)
             write_images(run.pyramid(stage), [patches], float(patch), phases=PHASES, names=["a"])
-        found = mixed_shares(run, 3)
+        found = mixed_shares(run, 3, 32)
         assert found.source == "the HR images"
         # One of the two patches in the rock is mixed, then one of twelve, half of which lie in it.
         assert found.shares == pytest.approx((1 / 2, (1 / 12) / (1 / 2)))
@@ -112,8 +113,32 @@ class TestMixedShares:
             with log.open("w", newline="") as lines:
                 rows = csv.writer(lines)
                 rows.writerows([["epoch", "mixed_fraction"], [1, 0.9], [2, stage / 10]])
-        found = mixed_shares(run, 3)
+        found = mixed_shares(run, 3, 32)
         assert (found.shares, found.source) == ((0.1, 0.2), "the training's log")
+
+
+def test_the_block_with_most_interfaces_is_planned_for(tmp_path: Path) -> None:
+    labels = np.zeros((4, 4, 8), np.uint8)
+    labels[:, :, 5::2] = 1  # every voxel of the right half has another phase beside it
+    path = Path(Layout(str(tmp_path), "a").lr_labels)
+    path.parent.mkdir(parents=True)
+    write_volume(path, labels, (8, 8, 8), phases=PHASES)
+    assert unevenness(path, 4) == 2
+    assert unevenness(path, 8) == 1
+    assert mixed_shares(Layout(str(tmp_path), "a"), 5, 4).uneven == 2
+    path.write_text("no volume")
+    assert mixed_shares(Layout(str(tmp_path), "a"), 5, 4).uneven == 1
+
+
+def test_an_uneven_rock_has_a_larger_block_and_no_more_nodes() -> None:
+    settings = SuperResolveSettings(block=32)
+    of = partial(
+        Workload, (64, 64, 64), settings, TrainSettings().generator_settings(), 4, 3, (0.25, 0.5)
+    )
+    even, uneven = of(), of(uneven=2.0)
+    assert uneven.nodes == even.nodes
+    assert uneven.largest == [n * f for n, f in zip(even.largest, (1, 2, 2), strict=True)]
+    assert uneven.memory > even.memory
 
 
 class TestCommand:

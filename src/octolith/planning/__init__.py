@@ -3,7 +3,7 @@
 Nothing in this package imports PyTorch.
 """
 
-from octolith.planning.mixed import Mixed, mixed_shares
+from octolith.planning.mixed import Mixed, mixed_shares, unevenness
 from octolith.planning.plan import (
     TRAIN_MINUTES,
     Job,
@@ -33,5 +33,6 @@ __all__ = [
     "smooth_memory",
     "smooth_seconds",
     "train_memory",
+    "unevenness",
     "workload",
 ]

@@ -1,4 +1,7 @@
-"""How many nodes will be mixed: as training found, as the HR images show, or as in paper 1."""
+"""How many nodes will be mixed: as training found, as the HR images show, or as in paper 1.
+
+And where: LR labels tell how much more of the rock is mixed in one block than in another.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from octolith.errors import InputError
 from octolith.layout import Layout
 from octolith.pyramid import mixed_fraction
+from octolith.volumes import open_volume
 from octolith.volumes.images import read_images
 
 # Mixed nodes of stages 1 to 4 in an LR cube of 32³ (paper 1, table 2).
@@ -24,31 +29,75 @@ class Mixed:
     ----------
     shares : of stages 1 … S - 1.
     source : where they are from, in words.
+    uneven : mixed voxels of the block that has most, over those of a block of average rock.
     """
 
     shares: tuple[float, ...]
     source: str
+    uneven: float = 1.0
 
 
-def mixed_shares(run: Layout, stages: int) -> Mixed:
+def mixed_shares(run: Layout, stages: int, block: int) -> Mixed:
     """The best that is known of a sample: the training's log, its HR images, or paper 1.
 
     Parameters
     ----------
     run : where the sample's files are, or will be.
     stages : S.
+    block : edge of the blocks, LR voxels.
     """
+    labels = Path(run.lr_labels)
+    try:
+        uneven = unevenness(labels, block) if labels.is_file() else 1.0
+    except InputError:
+        uneven = 1.0  # the step that needs these labels will say what is wrong with them
+    return Mixed(*_shares(run, stages), uneven)
+
+
+def unevenness(labels: Path, block: int) -> float:
+    """Mixed voxels of the block that has most, over those of a block of average rock.
+
+    A voxel beside one of another phase stands for a mixed one. At least 1.
+
+    Parameters
+    ----------
+    labels : LR phases (HDF5), read a layer of blocks at a time.
+    block : edge of the blocks, LR voxels.
+    """
+    with open_volume(labels) as volume:
+        z, y, x = volume.shape
+        borders = [_borders(volume[low : low + block]).sum(0) for low in range(0, z, block)]
+    counts = np.stack(borders)
+    for axis, length in ((1, y), (2, x)):
+        counts = np.add.reduceat(counts, range(0, length, block), axis)
+    average = counts.sum() / (z * y * x) * min(block, z) * min(block, y) * min(block, x)
+    return max(1.0, float(counts.max() / average)) if average else 1.0
+
+
+def _borders(labels: np.ndarray) -> np.ndarray:
+    """Which voxels have another phase beside them."""
+    found = np.zeros(labels.shape, bool)
+    for axis in range(3):
+        along, own = labels.swapaxes(0, axis), found.swapaxes(0, axis)
+        differ = along[1:] != along[:-1]
+        own[1:] |= differ
+        own[:-1] |= differ
+    return found
+
+
+def _shares(run: Layout, stages: int) -> tuple[tuple[float, ...], str]:
+    """Shares of the nodes that are mixed, and where they are from."""
     numbers = range(1, stages)
     logs = [Path(run.training_log(stage)) for stage in numbers]
     if all(log.is_file() for log in logs):
-        return Mixed(tuple(_last_epoch(log) for log in logs), "the training's log")
+        return tuple(_last_epoch(log) for log in logs), "the training's log"
     pyramids = [Path(run.pyramid(stage)) for stage in numbers]
     if all(pyramid.is_file() for pyramid in pyramids):
-        return Mixed(_of_images(pyramids), "the HR images")
+        return _of_images(pyramids), "the HR images"
     nodes = [32**3, *(8 * mixed for mixed in PAPER)]
     shares = [mixed / n for mixed, n in zip(PAPER, nodes, strict=False)]
     shares += [shares[-1]] * (stages - 1 - len(shares))
-    return Mixed(tuple(shares[: stages - 1]), "paper 1, table 2")
+    return tuple(shares[: stages - 1]), "paper 1, table 2"
 
 
 def _last_epoch(log: Path) -> float:

@@ -97,6 +97,7 @@ class Plan:
                 )
             ],
             "mixed_source": self.mixed.source,
+            "uneven": self.mixed.uneven,
             "blocks": work.block_count,
             "halo_cost": work.halo_cost,
             "jobs": [asdict(job) for job in self.jobs],
@@ -114,7 +115,7 @@ def make_plan(config: Config, name: str, sample: Sample) -> Plan:
     """
     shape, voxel_um = lr_header(sample)
     run = Layout(config.results, name)
-    mixed = mixed_shares(run, config.stages)
+    mixed = mixed_shares(run, config.stages, config.superresolve.block)
     work = workload(config, shape, mixed)
     folder = next(parent for parent in Path(run.report).absolute().parents if parent.exists())
     free = shutil.disk_usage(folder).free
@@ -132,7 +133,7 @@ def workload(config: Config, shape: Triple, mixed: Mixed, threads: int = 2) -> W
     """The super-resolution of an LR volume of ``shape`` (z, y, x) under a configuration."""
     return Workload(
         shape, config.superresolve, config.train.generator_settings(), len(config.rock),
-        config.stages, mixed.shares, config.gpu, threads,
+        config.stages, mixed.shares, config.gpu, threads, mixed.uneven,
     )  # fmt: skip
 
 

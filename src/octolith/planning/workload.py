@@ -50,6 +50,7 @@ class Workload:
     mixed : share of the nodes of stages 1 … S - 1 that are mixed.
     gpu : whether a job has one.
     threads : cores of a job.
+    uneven : mixed voxels of the block that has most, over those of a block of average rock.
     """
 
     shape: Triple
@@ -60,6 +61,7 @@ class Workload:
     mixed: tuple[float, ...]
     gpu: bool = False
     threads: int = 1
+    uneven: float = 1.0
 
     @property
     def scale(self) -> int:
@@ -95,18 +97,19 @@ class Workload:
     @cached_property
     def largest(self) -> list[float]:
         """Nodes of the largest block, its halo included, at each stage."""
-        return self._nodes([_axis(self, n, self.blocks.block, max) for n in self.shape])
+        axes = [_axis(self, n, self.blocks.block, max) for n in self.shape]
+        return self._nodes(axes, self.uneven)
 
     @property
     def halo_cost(self) -> float:
         """Nodes computed over those of an uncut run."""
         return sum(self.nodes) / sum(self.uncut)
 
-    def _nodes(self, axes: list[list[int]]) -> list[float]:
+    def _nodes(self, axes: list[list[int]], uneven: float = 1.0) -> list[float]:
         cells = [prod(extents) for extents in zip(*axes, strict=True)]
-        nodes, share = [float(cells[0])], 1.0
+        nodes, share = [float(cells[0])], uneven
         for parents, mixed in zip(cells[1:], self.mixed, strict=True):
-            share *= mixed
+            share = min(1.0, share * mixed)
             nodes.append(8 * share * parents)
         return nodes
 
@@ -174,7 +177,7 @@ class Workload:
         """Bytes of the stitching process at its peak, with one block in memory."""
         edges = [max(high - low for low, high in spans(n, self.blocks.block)) for n in self.shape]
         nodes = self._nodes(
-            [[edge, *(edge << d for d in range(self.stages - 1))] for edge in edges]
+            [[edge, *(edge << d for d in range(self.stages - 1))] for edge in edges], self.uneven
         )
         voxels = prod(edge * self.scale for edge in edges)
         # The dense array while it is doubled along the last axis, or while nodes are painted on it.
