@@ -243,13 +243,15 @@ def scaled(base, lr_voxels=0.0, sr_voxels=0.0):
 
 # A job may take more memory than `octolith plan` states, and a slow machine more time.
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3
+# On a cluster every job has a Snakemake of its own, in the same memory.
+SNAKEMAKE_MB = 400
 
 
 def stated(memory, seconds):
     """Memory (bytes) and time of a job as `octolith plan` states them, with a margin."""
 
     def mem_mb(wildcards, attempt):
-        return ceil(memory(wildcards) / 2**20 * MEMORY_MARGIN * attempt)
+        return ceil((SNAKEMAKE_MB + memory(wildcards) / 2**20 * MEMORY_MARGIN) * attempt)
 
     def runtime(wildcards, attempt):
         return ceil((10 + seconds(wildcards) / 60 * TIME_MARGIN) * attempt)
@@ -290,7 +292,7 @@ def planned(cost):
 
     return {
         "mem_mb": lambda wildcards, attempt: ceil(
-            cost.memory(voxels(wildcards)) / 2**20 * 1.2 * attempt
+            (SNAKEMAKE_MB + cost.memory(voxels(wildcards)) / 2**20 * 1.2) * attempt
         ),
         "runtime": lambda wildcards, attempt: ceil(
             (10 + cost.seconds(voxels(wildcards)) / 60 * 3) * attempt

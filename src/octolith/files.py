@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 
@@ -13,7 +14,8 @@ from pathlib import Path
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` and rename it (file or folder) on success.
 
-    On any error the temporary is removed and what was at ``path`` before is left as it was.
+    On any error the temporary is removed and what was at ``path`` before is left as it was. What a
+    killed process left behind is removed by the next one that writes ``path``.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "table.csv"
@@ -26,6 +28,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: writers choose their format by it.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    for left in path.parent.glob(f".{escape(path.stem)}.*.part{escape(path.suffix)}"):
+        _remove(left)
     try:
         yield temporary
         if temporary.is_dir():
@@ -35,11 +39,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
             _sync(temporary)
         temporary.replace(path)
     except BaseException:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -26,6 +26,8 @@ use rule smooth as ask_smooth with:
     output: volume="{sample}-{realisation}-smoothed.h5"
     message: "smooth asks {resources.mem_mb} MiB"
 """
+# MiB for the Snakemake that runs within each job.
+OF_SNAKEMAKE = 400
 TARGETS = {
     "superresolve": "a-0-0.h5",
     "stitch": "a-0-stitched.h5",
