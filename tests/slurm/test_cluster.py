@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import tifffile
 from checkout import Checkout
 from cluster import Slurm
 
@@ -67,8 +68,10 @@ def contents(folder: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for file in sorted((folder / "results").rglob("*")):
         name = str(file.relative_to(folder))
-        if file.suffix in (".h5", ".safetensors", ".tif"):
+        if file.suffix in (".h5", ".safetensors"):
             found[name] = file.read_bytes()
+        elif file.suffix == ".tif":  # every OME-TIFF has a number of its own
+            found[name] = tifffile.imread(file).tobytes()
         elif file.suffix == ".csv" and file.name != TABLE_OF_THE_RUN:
             table = pd.read_csv(file)
             found[name] = table.drop(columns=OF_THE_RUN & set(table)).to_csv()
