@@ -231,12 +231,12 @@ def place(wildcards):
 # ---- resources -------------------------------------------------------------------------------
 
 
-def scaled(base, lr_voxels=0.0, sr_voxels=0.0):
-    """``base`` and so much for a million LR and SR voxels; a further attempt gets more."""
+def scaled(base, lr_voxels=0.0):
+    """``base`` and so much for a million LR voxels; a further attempt gets more."""
 
     def amount(wildcards, attempt):
         millions = prod(lr_shape(wildcards.sample)) / 1e6
-        return ceil((base + millions * (lr_voxels + sr_voxels * CONFIG.scale**3)) * attempt)
+        return ceil((base + millions * lr_voxels) * attempt)
 
     return amount
 
@@ -247,11 +247,11 @@ MEMORY_MARGIN, TIME_MARGIN = 1.5, 3
 SNAKEMAKE_MB = 400
 
 
-def stated(memory, seconds):
-    """Memory (bytes) and time of a job as `octolith plan` states them, with a margin."""
+def stated(memory, seconds, margin=MEMORY_MARGIN):
+    """Memory (bytes) and time of a job as the library plans them, with a margin."""
 
     def mem_mb(wildcards, attempt):
-        return ceil((SNAKEMAKE_MB + memory(wildcards) / 2**20 * MEMORY_MARGIN) * attempt)
+        return ceil((SNAKEMAKE_MB + memory(wildcards) / 2**20 * margin) * attempt)
 
     def runtime(wildcards, attempt):
         return ceil((10 + seconds(wildcards) / 60 * TIME_MARGIN) * attempt)
@@ -276,7 +276,7 @@ def work(wildcards):
 
 def fine_shape(wildcards):
     """(z, y, x) of the SR image."""
-    return work(wildcards).fine
+    return tuple(edge * CONFIG.scale for edge in lr_shape(wildcards.sample))
 
 
 def planned(cost):
@@ -290,11 +290,8 @@ def planned(cost):
             else CONFIG.network.max_voxels
         )
 
-    return {
-        "mem_mb": lambda wildcards, attempt: ceil(
-            (SNAKEMAKE_MB + cost.memory(voxels(wildcards)) / 2**20 * 1.2) * attempt
-        ),
-        "runtime": lambda wildcards, attempt: ceil(
-            (10 + cost.seconds(voxels(wildcards)) / 60 * 3) * attempt
-        ),
-    }
+    return stated(
+        lambda wildcards: cost.memory(voxels(wildcards)),
+        lambda wildcards: cost.seconds(voxels(wildcards)),
+        margin=1.2,  # the cost has one of its own
+    )
