@@ -18,8 +18,12 @@ rule train:
         ENVIRONMENT
     threads: 4 * CONFIG.train.ranks
     resources:
+        # A stage that takes many jobs must not ask for many times the memory.
         mem_mb=lambda wildcards, attempt: ceil(
-            train_memory(lr_shape(wildcards.sample)) / 1e6 * attempt
+            CONFIG.train.ranks
+            * train_memory(lr_shape(wildcards.sample))
+            / 1e6
+            * min(attempt, 2)
         ),
         runtime=TRAIN_MINUTES,
         gpu=CONFIG.gpu * CONFIG.train.ranks,
