@@ -177,6 +177,7 @@ def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(slurm: Slurm, quiet, w
 
 def test_a_damaged_file_is_named_and_made_anew_once_deleted(slurm: Slurm, quiet, tmp_path):
     checkout = quiet.copy(tmp_path / "checkout")
+    (checkout.folder / RESULT).unlink()  # what is made from it is yet to be made
     damaged = checkout.folder / GROUP
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[: len(whole) // 2])
