@@ -82,8 +82,11 @@ def test_a_stage_longer_than_its_wall_time_ends_as_if_it_had_not_been(
     *stopped, last = trained(slurm, limited, *threads, "--set-resources", "train:runtime=1")
     said, _ = undisturbed.communicate()
     assert undisturbed.returncode == 0, said
-    assert len(stopped) > 0
-    assert {(state, limit) for *_, state, limit, _ in stopped} == {("FAILED", "1:00")}
+    states = [state for *_, state, _, _ in stopped]
+    assert "FAILED" in states  # its state saved in time
+    # A job's clock starts with Python: of a minute, starting slowly may leave too little to end.
+    assert set(states) <= {"FAILED", "TIMEOUT"}
+    assert {limit for *_, limit, _ in stopped} == {"1:00"}
     assert last[2:4] == ["COMPLETED", "1:00"]
     # A job that goes on asks for twice the memory, but not for ever more.
     memory = [int(asked.removesuffix("M")) for *_, asked in [*stopped, last]]
