@@ -81,6 +81,10 @@ lint: $(VENV)/installed-dev ## Style, types, and the workflow's own rules
 	@snakemake --lint --configfile config/demo/config.yaml results/lint/segmentation.yaml \
 		--config samples=results/lint/samples.tsv
 
+.PHONY: pins
+pins: $(VENV)/installed-dev ## The versions of this environment into constraints.txt and envs/
+	@python envs/pin.py
+
 # ---- benchmarks ------------------------------------------------------------------------------
 
 .PHONY: bench-octree bench-descriptors bench-smoothing bench-scale network-rocks validate learn

@@ -39,7 +39,27 @@ def checked(function, *arguments):
         sys.exit(f"octolith: {error}")
 
 
+def plain(path, what):
+    """Refuse a name that Snakemake would hand to a cluster's shell as more than a name.
+
+    The rules quote all that they are given; but Snakemake names its folders and the images in the
+    command that it submits, in quotes that do not hold.
+
+    Raises
+    ------
+    InputError : a quote, `$`, a backslash, a brace or a line break in a path.
+    """
+    if set(str(path)) & set("'\"`$\\{}\n"):
+        expected = "none of ' \" ` $ \\ { } and no line break: a cluster's shell would read them"
+        raise InputError(what, repr(str(path)), expected, "Rename it.")
+
+
 CONFIG = checked(load, config)
+checked(plain, CONFIG.results, "results")
+checked(plain, Path.cwd(), "the folder that snakemake is run in")
+checked(plain, workflow.basedir, "the folder of the workflow")
+for file in workflow.configfiles:
+    checked(plain, file, "the name of a configuration file")
 SAMPLES = checked(read_samples, CONFIG.samples, CONFIG)
 STAGES = range(1, CONFIG.stages + 1)
 REALISATIONS = range(CONFIG.superresolve.realisations)
@@ -124,14 +144,16 @@ def check(name):
     ------
     InputError : an image that is missing or not what it should be.
     """
+    row = SAMPLES[name]
+    for image in (*glob(row.lr), *row.hr_files(), *glob(row.truth)):
+        plain(image, f"sample {name!r}: an image")
     shape, _ = header(name, "lr")
-    SAMPLES[name].hr_files()
-    if SAMPLES[name].truth:
+    if row.truth:
         expected = tuple(edge * CONFIG.scale for edge in shape)
         found, _ = header(name, "truth")
         if found != expected:
             raise InputError(
-                SAMPLES[name].truth,
+                row.truth,
                 f"{found} voxels (z, y, x)",
                 f"{expected}, {CONFIG.scale} times the LR image",
                 "Give the truth of the whole LR image (lr_crop crops both).",

@@ -13,13 +13,15 @@ rule train:
         RUN.log("train-stage{stage}"),
     benchmark:
         RUN.benchmark("train-stage{stage}")
-    retries: CONFIG.train.jobs - 1
+    # A cluster's job has a Snakemake of its own, which must not try again within that job.
+    retries: (CONFIG.train.jobs - 1) * workflow.is_main_process
     conda:
         ENVIRONMENT
     threads: 4 * CONFIG.train.ranks
     resources:
+        # A stage that takes many jobs must not ask for many times the memory.
         mem_mb=lambda wildcards, attempt: ceil(
-            train_memory(lr_shape(wildcards.sample)) / 1e6 * attempt
+            CONFIG.train.ranks * train_memory(lr_shape(wildcards.sample)) / 1e6 * min(attempt, 2)
         ),
         runtime=TRAIN_MINUTES,
         gpu=CONFIG.gpu * CONFIG.train.ranks,

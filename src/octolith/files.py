@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 
+_MASK = os.umask(0o077)  # it can only be asked by setting it
+os.umask(_MASK)
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
@@ -36,6 +39,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
             _sync(temporary)
             shutil.rmtree(path, ignore_errors=True)
         else:
+            temporary.chmod(0o666 & ~_MASK)  # some writers keep a file to its owner
             _sync(temporary)
         temporary.replace(path)
     except BaseException:

@@ -163,7 +163,7 @@ def test_the_command_reads_any_volume(tmp_path):
     assert done.exit_code == 0, done.output
     assert "permeability" in done.output
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"properties.csv", "pores.csv", "throats.csv", "network.vtp", "network.pnm"} <= written
+    assert {"properties.csv", "pores.csv", "throats.csv", "network.vtp", "network.npz"} <= written
     found = read_table(tmp_path / "out/properties.csv").set_index(["property", "axis"])["value"]
     assert found["edge", ""] == 72
     assert found["tortuosity_factor (pore)", "x"] > 1

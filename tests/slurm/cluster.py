@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
-from checkout import Checkout
+from checkout import Checkout, until
 
 HERE = Path(__file__).parent
-T = TypeVar("T")
+# What people have in their environment, and jobs inherit.
+SECRET = "API_TOKEN=correct-horse-battery"
 QUICK = ("--slurm-init-seconds-before-status-checks", "6", "--latency-wait", "10", "--jobs", "4")
 
 
@@ -37,7 +36,9 @@ class Slurm:
         """The command, to be run in ``folder`` where this Slurm is the machine's."""
         ns = f"/proc/{self._namespaces.pid}/ns"
         enter = ["nsenter", f"--mount={ns}/mnt", f"--pid={ns}/pid_for_children", "--"]
-        return [*enter, "env", "-C", str(folder), f"PATH={path()}", *command]
+        # (What runs in the background of a script ignores Ctrl-C, and so do its children.)
+        env = ["env", "--default-signal=INT", "-C", str(folder), f"PATH={path()}", SECRET]
+        return [*enter, *env, *command]
 
     def start(self, folder: Path, *arguments: str) -> subprocess.Popen[str]:
         """Start `snakemake --profile slurm`."""
@@ -62,9 +63,9 @@ class Slurm:
 
     def jobs(self, fields: str, *options: str) -> list[list[str]]:
         """Rows of squeue, one a job of any state, oldest first, with these fields."""
-        form = ",".join(f"{field}:80" for field in fields.split())
+        form = ",".join(f"{field}:200" for field in fields.split())
         table = self.ask("squeue", "-h", "--sort=i", "--states=all", "-O", form, *options)
-        return [[line[i : i + 80].strip() for i in range(0, len(line), 80)]
+        return [[line[i : i + 200].strip() for i in range(0, len(line), 200)]
                 for line in table.splitlines()]  # fmt: skip
 
     def struck(self, folder: Path, rule: str) -> str:
@@ -78,20 +79,9 @@ def path() -> str:
     return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
-def until(question: Callable[[], T | None], seconds: float = 120) -> T:
-    """Ask until there is an answer."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        answer = question()
-        if answer:
-            return answer
-        time.sleep(0.3)
-    raise TimeoutError(question)
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """SIGKILL for what nsenter runs in the namespaces, without a chance to clean up."""
+def kill(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> str:
+    """Send Snakemake, which nsenter runs in the namespaces, a signal; what it had said."""
     for child in psutil.Process(process.pid).children(recursive=True):
         if "snakemake" in " ".join(child.cmdline()):
-            child.kill()
-    process.wait()
+            child.send_signal(number)
+    return process.communicate()[0]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import tifffile
 from checkout import Checkout
-from cluster import Slurm
+from cluster import SECRET, Slurm
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -55,6 +55,18 @@ def test_the_results_are_those_of_a_run_on_one_machine(submitted, tmp_path_facto
     here, there = contents(local.folder), contents(submitted.folder)
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
+
+
+def test_no_log_and_no_page_tells_what_is_in_the_environment(submitted):
+    _, _, secret = SECRET.partition("=")
+    written = [
+        file
+        for folder in ("results", ".snakemake")
+        for file in (submitted.folder / folder).rglob("*")
+        if file.is_file()
+    ]
+    assert {".html", ".log", ".csv"} <= {file.suffix for file in written}
+    assert [file for file in written if secret.encode() in file.read_bytes()] == []
 
 
 def test_a_second_run_submits_nothing(slurm: Slurm, submitted):

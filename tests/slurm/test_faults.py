@@ -5,11 +5,12 @@ The steps are pretended, everything else is real: Slurm, its kills, Snakemake an
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
-from cluster import Slurm, kill, until
+from checkout import Checkout, until
+from cluster import Slurm, kill
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -76,15 +77,6 @@ def test_a_job_over_its_time_is_submitted_again(slurm: Slurm, finished, lost):
     assert_undisturbed(checkout, finished, STAGE)
 
 
-def test_a_job_over_its_memory_is_submitted_again_with_more(slurm: Slurm, finished, lost):
-    checkout = lost(BLOCKS, "memory")
-    slurm.run(checkout, BLOCKS, "--set-resources", "superresolve:mem_mb=600*attempt")
-    asked = [memory for comment, memory in slurm.jobs("comment minmemory")
-             if comment.startswith("rule_superresolve")]  # fmt: skip
-    assert asked[-2:] == ["600M", "1200M"]
-    assert_undisturbed(checkout, finished, BLOCKS)
-
-
 @pytest.mark.parametrize(("output", "fault"), [(STAGE, "die"), (BLOCKS, "half")])
 def test_a_killed_job_leaves_nothing_half_written(slurm: Slurm, finished, lost, output, fault):
     checkout = lost(output, fault)
@@ -103,6 +95,30 @@ def test_snakemake_killed_is_unlocked_and_started_again(slurm: Slurm, finished, 
     assert_undisturbed(checkout, finished, STAGE)
 
 
+def test_ctrl_c_cancels_the_jobs_and_the_same_command_goes_on(slurm: Slurm, finished, lost):
+    checkout = lost(STAGE, "hang")
+    snakemake = slurm.start(checkout.folder, STAGE)
+    job = slurm.struck(checkout.folder, "train")
+    kill(snakemake, signal.SIGINT)
+    assert snakemake.returncode != 0
+    until(lambda: [job, "CANCELLED"] in slurm.jobs("jobid state"))
+    slurm.run(checkout, STAGE)
+    assert_undisturbed(checkout, finished, STAGE)
+
+
+def test_a_lost_node_delays_and_nothing_more(slurm: Slurm, finished, lost):
+    checkout = lost(STAGE, "hang")
+    snakemake = slurm.start(checkout.folder, STAGE)
+    job = slurm.struck(checkout.folder, "train")
+    node = dict(slurm.jobs("jobid nodelist"))[job]
+    slurm.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    said, _ = snakemake.communicate()
+    assert snakemake.returncode == 0, said
+    assert dict(slurm.jobs("jobid restartcnt"))[job] == "1"  # by Slurm itself
+    # (A node that answers is back in service by itself: ReturnToService.)
+    assert_undisturbed(checkout, finished, STAGE)
+
+
 def test_drained_nodes_delay_and_nothing_more(slurm: Slurm, finished, lost):
     checkout = lost(STAGE)
     slurm.ask("scontrol", "update", "nodename=one,two", "state=drain", "reason=test")
@@ -112,21 +128,3 @@ def test_drained_nodes_delay_and_nothing_more(slurm: Slurm, finished, lost):
     said, _ = snakemake.communicate()
     assert snakemake.returncode == 0, said
     assert_undisturbed(checkout, finished, STAGE)
-
-
-def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(slurm: Slurm, finished, lost):
-    checkout = lost(BLOCKS)
-    folder = (checkout.folder / BLOCKS).parent
-    slurm.ask("mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder))
-    try:
-        slurm.ask("sh", "-c", f"cat /dev/zero > '{folder}/filler' || true")
-        snakemake = slurm.start(checkout.folder, BLOCKS, "--retries", "0")
-        said, _ = snakemake.communicate()
-        assert snakemake.returncode != 0
-        assert "No space left on device" in said
-        slurm.ask("rm", f"{folder}/filler")
-        slurm.run(checkout, BLOCKS)
-        made = slurm.ask("cat", str(checkout.folder / BLOCKS))
-    finally:
-        slurm.ask("umount", str(folder))
-    assert made == (finished.folder / BLOCKS).read_text()

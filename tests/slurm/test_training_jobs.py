@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from math import ceil
+from pathlib import Path
+
+import pandas as pd
 import pytest
 from checkout import Checkout
 from cluster import Slurm
@@ -9,7 +13,6 @@ from cluster import Slurm
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(900)]
 
 STAGE = "results/b/train/stage1/weights.safetensors"
-LIMIT = "OCTOLITH_MINUTES={resources.runtime}"
 SEVERAL_NODES = """executor: slurm
 set-resources:
   train:
@@ -33,19 +36,18 @@ def prepared(tmp_path_factory) -> Checkout:
 
 
 def trained(slurm: Slurm, checkout: Checkout, *arguments: str) -> list[list[str]]:
-    """Train a stage on Slurm; jobs' (comment, GPUs for the job, number of nodes, state)."""
-    before = {job for (job,) in slurm.jobs("jobid")}
+    """Train a stage on Slurm; jobs' (GPUs, nodes, state, time limit, memory)."""
     slurm.run(checkout, STAGE, *arguments)
     assert (checkout.folder / STAGE).stat().st_size > 0
-    rows = slurm.jobs("jobid comment tres-per-job numnodes state")
-    return [row[1:] for row in rows if row[0] not in before]
+    rows = slurm.jobs("workdir tres-per-job numnodes state timelimit minmemory")
+    return [row[1:] for row in rows if row[0] == str(checkout.folder)]
 
 
 def test_two_processes_on_one_node_share_a_stage(slurm: Slurm, prepared, tmp_path):
     checkout = prepared.copy(tmp_path / "checkout")
     checkout.config["train"]["ranks"] = 2
     checkout.configure()
-    [(_, gpus, nodes, state)] = trained(slurm, checkout)
+    [(gpus, nodes, state, *_)] = trained(slurm, checkout)
     assert (gpus, nodes, state) == ("gres:gpu:2", "1", "COMPLETED")
     log = checkout.folder / "results/b/logs/train-stage1.log"
     assert "in 2 process(es)" in log.read_text("utf-8")
@@ -59,23 +61,45 @@ def test_and_so_do_two_on_two_nodes_with_the_same_end(slurm: Slurm, prepared, tm
         checkout.configure()
         if nodes == 2:
             checkout.edit("profiles/slurm/config.yaml", "executor: slurm", SEVERAL_NODES)
-        [(_, _, used, state)] = trained(slurm, checkout)
+        [(_, used, state, *_)] = trained(slurm, checkout)
         assert (used, state) == (str(nodes), "COMPLETED")
         weights[nodes] = (checkout.folder / STAGE).read_bytes()
     assert weights[1] == weights[2]
 
 
-def test_a_stage_longer_than_its_wall_time_ends_as_if_it_had_not_been(slurm, prepared, tmp_path):
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_stage_longer_than_its_wall_time_ends_as_if_it_had_not_been(
+    slurm, prepared, tmp_path, ranks
+):
     quiet = prepared.copy(tmp_path / "quiet")
-    quiet.config["train"] |= {"jobs": 40}
-    quiet.config["train"]["all"] |= {"epochs": 30, "iterations": 40}
+    quiet.config["train"] |= {"jobs": 40, "ranks": ranks}
+    quiet.config["train"]["all"] |= {"epochs": enough_epochs(prepared, tmp_path), "iterations": 10}
     quiet.configure()
     limited = quiet.copy(tmp_path / "limited")
-    limited.edit("rules/train.smk", LIMIT, "OCTOLITH_MINUTES=1")  # a signal after 45 seconds
-    *stopped, last = trained(slurm, limited)
-    assert stopped
-    assert {state for *_, state in stopped} == {"FAILED"}
-    assert last[-1] == "COMPLETED"
-    done = quiet.snakemake("--profile", "local", "--cores", "2", STAGE)
-    assert done.returncode == 0, done.stdout + done.stderr
+    # Beside each other, with a processor for each process.
+    threads = ("--set-threads", f"train={ranks}")
+    undisturbed = slurm.start(quiet.folder, STAGE, *threads)
+    *stopped, last = trained(slurm, limited, *threads, "--set-resources", "train:runtime=1")
+    said, _ = undisturbed.communicate()
+    assert undisturbed.returncode == 0, said
+    states = [state for *_, state, _, _ in stopped]
+    assert "FAILED" in states  # its state saved in time
+    # A job's clock starts with Python: of a minute, starting slowly may leave too little to end.
+    assert set(states) <= {"FAILED", "TIMEOUT"}
+    assert {limit for *_, limit, _ in stopped} == {"1:00"}
+    assert last[2:4] == ["COMPLETED", "1:00"]
+    # A job that goes on asks for twice the memory, but not for ever more.
+    memory = [int(asked.removesuffix("M")) for *_, asked in [*stopped, last]]
+    assert memory[1:] == pytest.approx([2 * memory[0]] * len(stopped), abs=1)
     assert (limited.folder / STAGE).read_bytes() == (quiet.folder / STAGE).read_bytes()
+
+
+def enough_epochs(prepared: Checkout, tmp_path: Path) -> int:
+    """Epochs of ten steps for a stage of 75 seconds, of which a job of a minute trains for 40."""
+    trial = prepared.copy(tmp_path / "trial")
+    trial.config["train"]["all"] |= {"epochs": 2, "iterations": 10}
+    trial.configure()
+    done = trial.snakemake("--profile", "local", "--cores", "1", STAGE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    of_both = pd.read_csv((trial.folder / STAGE).with_name("log.csv"))["seconds"].max()
+    return ceil(75 / (of_both / 2))

@@ -8,9 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+import psutil
 import tifffile
 import yaml
 from scipy.ndimage import gaussian_filter
@@ -19,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 PRETEND = Path(__file__).with_name("pretend_step.py")
 PARTS = ("Snakefile", "rules", "workflow", "src", "envs", "profiles", "local", "slurm")
 SCALE = 4
+T = TypeVar("T")
 
 
 class Checkout:
@@ -98,16 +103,23 @@ class Checkout:
         assert old in text
         self.write(path, text.replace(old, new, 1))
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake and return what it said, whether or not it succeeded."""
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start Snakemake."""
         environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": "",
         }
-        return subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments, "--configfile", "config.yaml"],
-            cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
+            cwd=self.folder, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake and return what it said, whether or not it succeeded."""
+        process = self.start(*arguments)
+        said, complained = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
 
     def run(self) -> set[str]:
         """Bring everything up to date; the jobs that ran, by their messages."""
@@ -120,6 +132,35 @@ class Checkout:
         plan = self.snakemake("--profile", "local", "--dry-run", *targets)
         assert plan.returncode == 0, plan.stdout + plan.stderr
         return jobs(plan)
+
+    def processes(self, output: str) -> list[psutil.Process]:
+        """The processes of the step that makes an output, as long as it works."""
+        script = str(self.folder / "workflow/scripts/step.py")
+        return [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if script in (process.info["cmdline"] or [])[1:3]
+            and output in process.info["cmdline"][-1]
+        ]
+
+    def epochs(self, sample: str, stage: int) -> int:
+        """The epochs of a stage that are in its log by now."""
+        log = self.folder / f"results/{sample}/train/stage{stage}/log.csv"
+        try:
+            return len(log.read_text("utf-8").splitlines()) - 1
+        except FileNotFoundError:
+            return 0
+
+
+def until(question: Callable[[], T | None], seconds: float = 120) -> T:
+    """Ask until there is an answer."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = question()
+        if answer:
+            return answer
+        time.sleep(0.1)
+    raise TimeoutError(question)
 
 
 def blobs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

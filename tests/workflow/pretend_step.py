@@ -55,10 +55,6 @@ def strike(fault: Path, output: Path) -> None:
     fault.unlink()
     if what == "hang":
         time.sleep(600)
-    if what == "memory":
-        hoard = bytearray(os.urandom(1) * (1 << 30))
-        time.sleep(600)
-        hoard.clear()
     if what == "half":
         output.write_text("half of wh")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from checkout import Checkout
 
 
 def misspelt_key(checkout):
@@ -43,6 +44,17 @@ def hostile_name(checkout):
     checkout.edit("samples.tsv", "\na\t", "\na;touch pwned\t")
 
 
+def results_that_a_shell_would_read(checkout):
+    checkout.config["results"] = "out $(touch pwned)"
+    checkout.configure()
+
+
+def image_that_a_shell_would_read(checkout):
+    (checkout.folder / "data/b").rename(checkout.folder / "data/b $(touch pwned)")
+    checkout.edit("samples.tsv", "data/b/lr.tif", "data/b $(touch pwned)/lr.tif")
+    checkout.edit("samples.tsv", "data/b/hr*", "data/b $(touch pwned)/hr*")
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -54,6 +66,8 @@ def hostile_name(checkout):
         (no_hr_image, ["'a': hr", "data/a/hr*.tif"]),
         (truth_of_another_volume, ["data/b/lr.tif", "(24, 24, 24)", "(96, 96, 96)"]),
         (hostile_name, ["samples.tsv, line 2", "Rename it."]),
+        (image_that_a_shell_would_read, ["sample 'b': an image", "$(touch pwned)", "Rename it."]),
+        (results_that_a_shell_would_read, ["results", "'out $(touch pwned)'", "Rename it."]),
     ],
     ids=lambda value: value.__name__.replace("_", " ") if callable(value) else "",
 )
@@ -70,8 +84,8 @@ def test_bad_input_is_one_line_before_anything_runs(checkout, spoil, said):
     assert not (checkout.folder / "pwned").exists()
 
 
-def test_paths_with_spaces_quotes_and_semicolons_reach_no_shell(checkout):
-    folder = checkout.folder / "data" / "b; touch pwned 'x\" $(touch pwned)"
+def test_paths_with_spaces_and_semicolons_are_no_commands(checkout):
+    folder = checkout.folder / "data" / "b; touch pwned & touch pwned | touch pwned # (x)"
     (checkout.folder / "data/b").rename(folder)
     checkout.edit("samples.tsv", "data/b/lr.tif", f"data/{folder.name}/lr.tif")
     # In the column of the HR images ';' separates: `?` stands for any character.
@@ -79,6 +93,15 @@ def test_paths_with_spaces_quotes_and_semicolons_reach_no_shell(checkout):
     checkout.run()
     assert checkout.planned() == set()
     assert not (checkout.folder / "pwned").exists()
+
+
+@pytest.mark.parametrize("character", ["'", '"', "$", "`", "{", "}"])
+def test_a_folder_that_a_cluster_could_not_quote_is_refused(tmp_path, character):
+    folder = tmp_path / f"rocks {character}x"
+    folder.mkdir()
+    done = Checkout(folder).snakemake("--profile", "local", "--dry-run")
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1].startswith("octolith: the folder that snakemake is run in")
 
 
 def test_a_job_that_fails_shows_its_own_line_at_the_end(checkout):

@@ -24,6 +24,7 @@ def test_a_sound_installation_passes(says):
     code, text = says()
     assert code == 0, text
     assert "FAIL" not in text
+    assert text.endswith("Nothing has to be mended.\n")
     for part in ("Python", "PyTorch", "native", "snakemake", "free at"):
         assert part in text
 
@@ -36,7 +37,9 @@ def test_a_missing_package_fails_and_is_named_with_its_cure(says, monkeypatch):
     code, text = says()
     assert code == 1
     assert "FAIL snakemake " in text
-    assert "pip install 'octolith[workflow]'" in text
+    assert "FAIL its Slurm plugin " in text
+    assert "pip install -c constraints.txt '.[workflow]'" in text
+    assert text.endswith("2 to mend: see FAIL.\n")
 
 
 def test_a_slurm_that_does_not_answer_is_reported_not_waited_for(says, monkeypatch, tmp_path):

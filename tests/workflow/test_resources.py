@@ -25,6 +25,10 @@ use rule stitch as ask_stitch with:
 use rule smooth as ask_smooth with:
     output: volume="{sample}-{realisation}-smoothed.h5"
     message: "smooth asks {resources.mem_mb} MiB"
+
+use rule train as ask_train with:
+    output: weights="{sample}-{stage}.safetensors", log="{sample}-{stage}.csv"
+    message: "train asks {resources.mem_mb} MiB"
 """
 # MiB for the Snakemake that runs within each job.
 OF_SNAKEMAKE = 400
@@ -56,3 +60,15 @@ def test_the_workflow_asks_for_what_the_plan_states(
         (message,) = [job for job in asked if job.startswith(f"{step} asks")]
         own = int(message.split()[2]) - OF_SNAKEMAKE
         assert own / stated[step] == pytest.approx(1.5, rel=0.02)
+
+
+def test_training_asks_for_the_memory_of_all_its_processes(checkout: Checkout) -> None:
+    checkout.write("Asking", ASKING)
+    asked = []
+    for ranks in (1, 2):
+        checkout.config["train"]["ranks"] = ranks
+        checkout.configure()
+        jobs = checkout.planned("--snakefile", "Asking", "b-1.safetensors")
+        (message,) = [job for job in jobs if job.startswith("train asks")]
+        asked.append(int(message.split()[2]))
+    assert asked[1] == pytest.approx(2 * asked[0], abs=1)

@@ -40,15 +40,16 @@ def doctor(
 
     `srun --gpus=1 octolith doctor`
     """
-    failed = False
+    failed = 0
     for check in (_python, _torch, _gpu, _engines, _snakemake, _slurm, lambda: _disk(results)):
         for finding in check():
             mark = {True: "ok  ", False: "FAIL", None: "    "}[finding.good]
             typer.echo(f"{mark} {finding.what:<16} {finding.found}")
             if finding.good is not True and finding.mend:
                 typer.echo(f"{'':22}{finding.mend}")
-            failed |= finding.good is False
-    raise typer.Exit(int(failed))
+            failed += finding.good is False
+    typer.echo(f"{failed} to mend: see FAIL." if failed else "Nothing has to be mended.")
+    raise typer.Exit(int(failed > 0))
 
 
 def _python() -> Iterator[Finding]:
@@ -100,11 +101,15 @@ def _engines() -> Iterator[Finding]:
 
 
 def _snakemake() -> Iterator[Finding]:
-    for package in ("snakemake", "snakemake-executor-plugin-slurm"):
+    for what, package in (
+        ("snakemake", "snakemake"),
+        ("its Slurm plugin", "snakemake-executor-plugin-slurm"),
+    ):
         try:
-            yield Finding(package, version(package), True)
+            yield Finding(what, version(package), True)
         except PackageNotFoundError:
-            yield Finding(package, "not installed", False, "pip install 'octolith[workflow]'")
+            mend = "In the checkout: make install, or pip install -c constraints.txt '.[workflow]'"
+            yield Finding(what, "not installed", False, mend)
     if shutil.which("snakemake") is None:
         yield Finding("PATH", "no snakemake", False, "Activate the environment: jobs inherit PATH.")
 

@@ -57,7 +57,7 @@ def network(
     """Extract pores and throats, and what they conduct.
 
     Writes `properties.csv`, `pores.csv`, `throats.csv` and a figure, and the network for OpenPNM
-    (`network.pnm`), ParaView (`network.vtp`) and Statoil's readers (`network_node1.dat`, …).
+    (`network.npz`), ParaView (`network.vtp`) and Statoil's readers (`network_node1.dat`, …).
 
     Examples:
 

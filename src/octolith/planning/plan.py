@@ -171,8 +171,9 @@ def _jobs(config: Config, work: Workload) -> list[Job]:
     n, fine, dense = config.superresolve.realisations, work.fine, work.dense_bytes
     formats = config.export.formats
     exported = sum(prod(fine) if form in PLAIN else dense for form in formats)
+    training = config.train.ranks * train_memory(work.shape)
     return [
-        Job("train", config.stages, train_memory(work.shape), 60.0 * TRAIN_MINUTES, weights),
+        Job("train", config.stages, training, 60.0 * TRAIN_MINUTES, weights),
         Job("superresolve", n * work.jobs, work.memory, work.job_seconds, n * work.block_bytes,
             work.gpu_memory),
         Job("stitch", n, work.stitch_memory, work.stitch_seconds, n * dense),

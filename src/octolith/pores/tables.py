@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpnm
@@ -34,7 +34,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def write_network(network: PoreNetwork, folder: str | Path) -> None:
     """Write a network in every format.
 
-    ``pores.csv`` and ``throats.csv`` (µm); ``network.pnm`` for OpenPNM and ``network.vtp`` for
+    ``pores.csv`` and ``throats.csv`` (µm); ``network.npz`` for OpenPNM and ``network.vtp`` for
     ParaView (metres, openings as boundary pores); ``network_node1.dat``, ``_node2``, ``_link1``,
     ``_link2`` for Statoil's format (metres).
     """
@@ -42,8 +42,9 @@ def write_network(network: PoreNetwork, folder: str | Path) -> None:
     write_table(network.pores, folder / "pores.csv")
     write_table(network.throats, folder / "throats.csv")
     net = to_openpnm(network)
-    with atomic(folder / "network.pnm") as temporary, temporary.open("wb") as file:
-        pickle.dump(net.project, file)
+    arrays: dict[str, Any] = {key: np.asarray(net[key]) for key in net}
+    with atomic(folder / "network.npz") as temporary:  # OpenPNM's own files are pickles
+        np.savez_compressed(temporary, **arrays)
     with atomic(folder / "network.vtp") as temporary:
         openpnm.io.project_to_vtk(net.project, str(temporary))
     openpnm.Workspace().close_project(net.project)
