@@ -91,14 +91,15 @@ def draw(case: Case | Unpaired, made: Made, title: str, stem: Path, method: str)
         middle = len(case.truth) // 2
         pictures = {method: (made.volumes[0][middle], title),
                     "truth": (case.truth[middle], "truth")}  # fmt: skip
-    edge = WIDE_CUT if isinstance(case, Unpaired) else CUT
+    edge, width = (WIDE_CUT, 4.0) if isinstance(case, Unpaired) else (CUT, 2.2)
     for name, (labels, words) in pictures.items():
-        window(labels[:edge, :edge], words, case.phases, stem.with_name(f"{stem.name}-{name}"))
+        to = stem.with_name(f"{stem.name}-{name}")
+        window(labels[:edge, :edge], words, case.phases, width, to)
 
 
-def window(labels: np.ndarray, title: str, phases: Phases, stem: Path) -> None:
-    """Draw (y, x) labels."""
-    figure, axes = figures.new(1, 1, width=2.2, height=2.3)
+def window(labels: np.ndarray, title: str, phases: Phases, width: float, stem: Path) -> None:
+    """Draw (y, x) labels, ``width`` inches wide."""
+    figure, axes = figures.new(1, 1, width=width, height=width + 0.1)
     figures.show_labels(axes[0][0], labels, phases, 1.0, title)
     axes[0][0].set_xlabel("fine voxels")
     figures.save(figure, stem, ("png",))

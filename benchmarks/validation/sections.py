@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from octolith.descriptors import measure
-from octolith.descriptors.comparison import Sampled, distance_for, sample
+from octolith.descriptors.comparison import DENSITIES, Sampled, distance_for, sample
 from octolith.phases import Phases
 
 NAMES = (
@@ -133,4 +133,9 @@ def _moments(scalar: Sampled) -> tuple[float, float]:
 
 def _sampled(rows: pd.DataFrame, images: int) -> Sampled:
     radial = rows[rows["direction"] == "radial"]
-    return sample(radial if len(radial) else rows, images)
+    found = sample(radial if len(radial) else rows, images)
+    if rows["descriptor"].iloc[0] not in DENSITIES:
+        return found
+    # A chord as long as only larger images have is none here, rather than unknown.
+    known = np.isfinite(found.values).any(1, keepdims=True)
+    return Sampled(found.abscissa, np.where(known, np.nan_to_num(found.values), np.nan))

@@ -19,12 +19,15 @@ as an image where the volume allows, are compared with the images: volume fracti
 surfaces, two-point correlation, lineal path and chord lengths in 2D. This says whether a rock
 *looks* right, not whether it is the right one.
 
-Of a fraction the tables have mean ± standard deviation over sections or images; in bold are those
-methods whose mean is more than one standard deviation of the images away from theirs. In the
-second table of a case are errors against all images, and after the stroke against those held out
-alone; the last column is how far a single image is from the others, which is the rock's own
-variation at that size, and more than a mean over sections should be off. *Nearest* is the coarse
-volume as it is."""
+Of a fraction the tables have mean ± standard deviation over sections or images. Where there are
+several images, and not one that was cut up, a method whose mean is more than one standard
+deviation of the images away from theirs is in bold. In the second table of a case are errors
+against all images, and after the stroke against those held out alone; the last column is how far
+a single image is from the others, which is the rock's own variation at that size, and more than a
+mean over sections should be off. *Nearest* is the coarse volume as it is."""
+
+# Whose images are several, so that their spread says how far a rock may be from them.
+PANELS = ("lsm-16x", "lsm-8x")
 
 # Measure, and what the page calls it.
 SHOWN = {
@@ -59,16 +62,17 @@ def _case(case: str, records: All, figures: Path) -> Iterator[str]:
     yield " ".join(f"![{stem[:-4]}](figures/{stem})" for stem in there) + "\n"
     notes = next(iter(own.values()))["notes"]
     yield notes["images"] + "\n"
-    yield from _fractions(own)
+    yield from _fractions(own, judged=case in PANELS)
     yield ""
     yield from _errors(own)
 
 
-def _fractions(own: Mapping[str, Record]) -> Iterator[str]:
+def _fractions(own: Mapping[str, Record], judged: bool) -> Iterator[str]:
     yield from _head("volume fraction", own, "all images")
     for phase, rows in fractions(own).items():
         cells = [
-            _plus_minus(row["value"], row["spread"], bold=not within(row)) for row in rows.values()
+            _plus_minus(row["value"], row["spread"], bold=judged and not within(row))
+            for row in rows.values()
         ]
         row = next(iter(rows.values()))
         images = _plus_minus(row["images"], row["images_spread"])
@@ -126,7 +130,7 @@ def _head(corner: str, own: Mapping[str, Record], last: str) -> Iterator[str]:
 
 def reached(records: All, methods: tuple[str, ...]) -> Iterator[str]:
     """Which fractions of which case are within one standard deviation of the images."""
-    for case in UNPAIRED:
+    for case in PANELS:
         own = {m: r for m, r in measured(case, records).items() if m in methods}
         by_phase = fractions(own)
         for method in own:

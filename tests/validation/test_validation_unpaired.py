@@ -106,6 +106,14 @@ def test_the_images_are_like_themselves(case):
     assert any(row["held_out"] > 0 for row in rows) and any(row["own"] > 0 for row in rows)
 
 
+def test_images_of_different_sizes_have_chords_to_compare(case):
+    panels = sections.Panels.of([case.images[0][:40, :44]], case.held_out, ELECTRODE)
+    rows = sections.judge(case.images, panels)
+    chords = [row for row in rows if row["measure"] == "chord_length"]
+    assert {row["phase"] for row in chords} == set(ELECTRODE.names)
+    assert np.isfinite([[row["error"], row["held_out"], row["own"]] for row in chords]).all()
+
+
 def test_a_fraction_is_wrong_by_a_share_of_the_images(case):
     panels = sections.Panels.of(case.images, case.held_out, ELECTRODE)
     made = [np.zeros((64, 64), np.uint8)]
