@@ -178,8 +178,9 @@ def sem() -> Unpaired:
             "The published image is a stack of four views (left and right, above and below), "
             "written plane by plane and read pixel by pixel: every fourth pixel of each view is "
             "there, one in each 2 × 2. The views are put together again from these, at 100 nm: "
-            "4x, where the paper has 8x. A tenth of what is labelled active is specks within the "
-            "binder; the paper's image, with 0.58 of active, did not have them."
+            "4x, where the paper has 8x. Within the binder there are specks labelled active, which "
+            "the paper's image, with less active, can hardly have had. (LR has still less of it, "
+            "and ties it down: as in the paper, the fractions of SR cannot be those of the image.)"
         ),
     )
 

@@ -65,6 +65,9 @@ def _case(case: str, records: All, figures: Path) -> Iterator[str]:
     yield from _fractions(own, judged=case in PANELS)
     yield ""
     yield from _errors(own)
+    for method, record in own.items():
+        if remark := record["notes"].get("remark"):
+            yield f"\n{METHODS[method][0]}: {remark}"
 
 
 def _fractions(own: Mapping[str, Record], judged: bool) -> Iterator[str]:
