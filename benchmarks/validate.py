@@ -1,4 +1,5 @@
-"""Is the super-resolved rock closer to the truth? Measure methods on rocks whose truth is known.
+"""Is the super-resolved rock closer to the truth? Measure methods on rocks whose truth is known,
+and on rocks that have but 2D images to be compared with.
 
     python benchmarks/validate.py                              # every case and method: hours
     python benchmarks/validate.py --case berea-4x --method octolith
@@ -17,10 +18,11 @@ from pathlib import Path
 
 from octolith.files import atomic
 from validation.cases import CASES
-from validation.methods import METHODS
+from validation.methods import METHODS, fits
 from validation.page import page
 from validation.records import Records
 from validation.run import measure
+from validation.unpaired import UNPAIRED
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -28,10 +30,11 @@ DOCS = ROOT / "docs"
 
 def main() -> None:
     """Measure what is asked for, then write the page of all there is."""
+    cases = CASES | UNPAIRED
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--case", nargs="*", choices=CASES, default=list(CASES))
+    parser.add_argument("--case", nargs="*", choices=cases, default=list(cases))
     parser.add_argument("--method", nargs="*", choices=METHODS, default=list(METHODS))
     parser.add_argument("--threads", type=int, default=1, help="of a training")
     parser.add_argument("--page", action="store_true", help="write the page, measure nothing")
@@ -39,6 +42,8 @@ def main() -> None:
     records = Records(ROOT / "results" / "validation", DOCS / "validation.json")
     if not chosen.page:
         for case, method in product(chosen.case, chosen.method):
+            if not fits(case, method):
+                continue
             record = measure(case, method, records, DOCS / "figures", chosen.threads)
             print(case, method, summary(record), flush=True)
     records.publish()

@@ -7,17 +7,17 @@ longest: 7.5 voxels, the sandstone's).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tifffile
 
 from octolith import phantom
+from octolith.blocks import Cut
 from octolith.phases import Phases
 from validation.instrument import Instrument
+from validation.rock import Rock, rock_data, whole
 
 GAP = 30
 IMAGES = 17
@@ -25,33 +25,25 @@ WIDEST = 256  # fine voxels along an edge of what is judged
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(Rock):
     """A rock to learn, and to be judged on.
 
     Attributes
     ----------
-    phases : what the codes mean.
-    scale : fine voxels along the edge of a coarse one.
-    images : (y, x) fine labels for training.
-    lr : (z, y, x) coarse labels for training.
-    lr_judged : (z, y, x) coarse labels of what is judged.
+    lr_judged : (z, y, x) coarse labels of what is judged: all of it, as one box.
     truth : its fine labels.
     elsewhere : (z, y, x) fine labels of the part that the images come from, as large as the truth:
         how much the rock itself varies, and so the least that its images can promise.
     """
 
-    phases: Phases
-    scale: int
-    images: list[np.ndarray]
-    lr: np.ndarray
     lr_judged: np.ndarray
     truth: np.ndarray
     elsewhere: np.ndarray
 
     @property
-    def stages(self) -> int:
-        """Of a generator for this scale: the LR grid's, and one a doubling."""
-        return self.scale.bit_length()
+    def boxes(self) -> list[Cut]:
+        """The volume."""
+        return [whole(self.lr_judged)]
 
 
 def halves(fine: np.ndarray, phases: Phases, instrument: Instrument) -> Case:
@@ -72,11 +64,6 @@ def halves(fine: np.ndarray, phases: Phases, instrument: Instrument) -> Case:
         truth=np.ascontiguousarray(fine[middle:, :WIDEST, :WIDEST]),
         elsewhere=np.ascontiguousarray(fine[: len(fine) - middle, :WIDEST, :WIDEST]),
     )
-
-
-def rock_data() -> Path:
-    """The folder of real rock."""
-    return Path(os.environ["OCTOLITH_ROCK_DATA"])
 
 
 def berea(scale: int, blur: float = 0.0, noise: float = 0.0) -> Case:

@@ -10,6 +10,7 @@ and convolution, and widths for minutes on a CPU.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,9 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from octolith.blocks import Cut
 from octolith.training.data import Cubes, Planes
 from octolith.training.losses import TEMPERATURE, gaussian, gradient_penalty
-from validation.cases import Case
+from validation.rock import Rock, framed, whole
 
 EDGE = 64  # fine voxels of a training cube
 BORDER = 4  # fine voxels cut off every face before the critic looks (paper 4)
@@ -65,7 +67,7 @@ def dense_critic(phases: int, widths: tuple[int, ...] = (32, 64, 96)) -> nn.Modu
 class Dense:
     """The training, for a number of seconds."""
 
-    case: Case
+    case: Rock
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -114,7 +116,7 @@ class Dense:
 
     def _generator_loss(self, lr: Tensor, fine: Tensor) -> Tensor:
         loss: Tensor = -self.critic(self._slices(fine)).mean()
-        tie = voxel_wise(lr, fine, self.case.scale)
+        tie = voxel_wise(lr, fine, self.case.scale, self.case.tied)
         return loss + WEIGHT * tie if tie > TOLERANCE else loss
 
     def _slices(self, fine: Tensor) -> Tensor:
@@ -127,14 +129,18 @@ class Dense:
             planes.append(inner.index_select(axis, chosen).movedim(axis, 0))
         return functional.pad(torch.cat(planes), (0, 0, 0, 0, 0, 1))
 
-    def super_resolve(self, lr: np.ndarray, seed: int) -> np.ndarray:
-        """The most likely phases, tile by tile with an overlap."""
+    def super_resolve(self, lr: np.ndarray, seed: int, box: Cut | None = None) -> np.ndarray:
+        """The most likely phases of a box of the LR volume, or all, by tiles with an overlap."""
+        lr, places = framed(lr, box or whole(lr), OVERLAP)
         self.random.manual_seed(seed)
-        whole = self.input(torch.from_numpy(lr)[None])
         scale = self.case.scale
-        fine = np.empty([n * scale for n in lr.shape], np.uint8)
-        for low in np.ndindex(*(-(-n // TILE) for n in lr.shape)):
-            core = [slice(a * TILE, min((a + 1) * TILE, n)) for a, n in zip(low, lr.shape)]  # noqa: B905
+        fine = self._all(self.input(torch.from_numpy(lr)[None]), lr.shape, scale)
+        return fine[tuple(slice(low * scale, high * scale) for low, high in places)]
+
+    def _all(self, whole: Tensor, shape: Sequence[int], scale: int) -> np.ndarray:
+        fine = np.empty([n * scale for n in shape], np.uint8)
+        for low in np.ndindex(*(-(-n // TILE) for n in shape)):
+            core = [slice(a * TILE, min((a + 1) * TILE, n)) for a, n in zip(low, shape)]  # noqa: B905
             around = [slice(max(0, s.start - OVERLAP), s.stop + OVERLAP) for s in core]
             with torch.inference_mode():
                 made = self.generator(whole[(slice(None), slice(None), *around)])[0].argmax(0)
@@ -147,17 +153,19 @@ class Dense:
         return fine
 
 
-def voxel_wise(lr: Tensor, fine: Tensor, scale: int) -> Tensor:
+def voxel_wise(lr: Tensor, fine: Tensor, scale: int, tied: Sequence[int]) -> Tensor:
     """Mean squared difference of LR and the blurred, downsampled, nearly one-hot fine volume.
 
     Parameters
     ----------
     lr : (batch, z, y, x) labels.
     fine : (batch, K, z·scale, …) probabilities.
+    tied : codes of the phases that are compared.
     """
     phases = fine.shape[1]
     w = gaussian(scale)
     kernel = torch.einsum("i,j,k->ijk", w, w, w).expand(phases, 1, -1, -1, -1)
     share = functional.conv3d(fine, kernel, stride=scale, groups=phases)
     wanted = functional.one_hot(lr.long(), phases).movedim(-1, 1).float()
-    return ((share / TEMPERATURE).softmax(1) - wanted).square().mean()
+    apart = (share / TEMPERATURE).softmax(1) - wanted
+    return apart[:, tied].square().mean()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import zoom
 
-from octolith.inference import cut, grow
+from octolith.blocks import Cut, cut, triple
+from octolith.inference import grow
 from octolith.networks import weights
 from octolith.pyramid import classes, patch_size
 from octolith.settings.steps import PyramidSettings
@@ -21,9 +22,12 @@ from octolith.steps.train import train
 from octolith.volumes import open_volume, write_images, write_volume
 from validation.cases import Case
 from validation.dense import Dense
+from validation.rock import Rock, framed, whole
+from validation.unpaired import UNPAIRED
 
 SEEDS = (1, 2, 3, 4)
-BLOCK = 16  # coarse voxels of an inference block
+BLOCK = 16  # edge of an inference block, coarse voxels; a flat one is as large, but wider
+SPLINE = 8  # coarse voxels around a box beyond which a cubic spline sees next to nothing (3e-5)
 DENSE_SECONDS = 300.0
 
 
@@ -33,7 +37,7 @@ class Made:
 
     Attributes
     ----------
-    volumes : realisations of the judged volume; one where the method knows no chance.
+    volumes : the boxes that are judged, in each realisation; one where the method knows no chance.
     training_s, inference_s : seconds of training, and of one realisation.
     notes : whatever else the page should say.
     """
@@ -44,26 +48,47 @@ class Made:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-Method = Callable[[Case, Path, int], Made]
+Method = Callable[[Any, Path, int], Made]
 
 
-def interpolated(case: Case, folder: Path, threads: int, *, order: int) -> Made:
+def interpolated(case: Rock, folder: Path, threads: int, *, order: int) -> Made:
     """The most likely phase of the interpolated one-hot image: 0 nearest, 1 linear, 3 cubic."""
     began = time.perf_counter()
-    volume = interpolate(case.lr_judged, len(case.phases), case.scale, order)
-    return Made([volume], inference_s=time.perf_counter() - began)
+    volumes = [
+        interpolate(case.lr_judged, len(case.phases), case.scale, order, box) for box in case.boxes
+    ]
+    return Made(volumes, inference_s=time.perf_counter() - began)
 
 
-def interpolate(lr: np.ndarray, phases: int, scale: int, order: int) -> np.ndarray:
-    """Spline interpolation of each phase's membership, between voxel centres; then argmax."""
-    best = np.zeros([n * scale for n in lr.shape], np.uint8)
+def interpolate(
+    lr: np.ndarray, phases: int, scale: int, order: int, box: Cut | None = None
+) -> np.ndarray:
+    """Spline interpolation of each phase's membership, between voxel centres; then argmax.
+
+    Parameters
+    ----------
+    box : what of the LR volume is wanted; None: all of it.
+    """
+    lr, places = framed(lr, box or whole(lr), SPLINE)
+    best = np.zeros([(high - low) * scale for low, high in places], np.uint8)
     highest = np.full(best.shape, -np.inf, np.float32)
+    along = [
+        spline(n, scale, order)[low * scale : high * scale]
+        for n, (low, high) in zip(lr.shape, places, strict=True)
+    ]
     for code in range(phases):
-        there = (lr == code).astype(np.float32)
-        share = zoom(there, scale, order=order, mode="nearest", grid_mode=True)
+        share = (lr == code).astype(np.float32)
+        for axis in np.argsort(best.shape):  # the thinnest first, while the others are still coarse
+            share = np.moveaxis(np.tensordot(along[axis], share, ([1], [axis])), 0, axis)
         best[share > highest] = code
         np.maximum(highest, share, out=highest)
     return best
+
+
+def spline(length: int, scale: int, order: int) -> np.ndarray:
+    """(length · scale, length) what each voxel weighs at each finer one."""
+    each = np.eye(length, dtype=np.float32)
+    return np.asarray(zoom(each, (scale, 1), order=order, mode="nearest", grid_mode=True))
 
 
 def elsewhere(case: Case, folder: Path, threads: int) -> Made:
@@ -71,26 +96,27 @@ def elsewhere(case: Case, folder: Path, threads: int) -> Made:
     return Made([case.elsewhere])
 
 
-def dense(case: Case, folder: Path, threads: int) -> Made:
+def dense(case: Rock, folder: Path, threads: int) -> Made:
     """A dense generator after paper 4."""
     run = Dense(case)
     began = time.perf_counter()
     iterations = run.train(DENSE_SECONDS)
     trained = time.perf_counter()
-    volumes = [run.super_resolve(case.lr_judged, seed) for seed in SEEDS]
-    each = (time.perf_counter() - trained) / len(SEEDS)
+    seeds = SEEDS[: case.realisations]
+    volumes = [run.super_resolve(case.lr_judged, seed, box) for seed in seeds for box in case.boxes]
+    each = (time.perf_counter() - trained) / len(seeds)
     return Made(volumes, trained - began, each, {"iterations": iterations})
 
 
 def octolith(
-    case: Case, folder: Path, threads: int, *, reach: float = PyramidSettings().reach,
+    case: Rock, folder: Path, threads: int, *, reach: float = PyramidSettings().reach,
     **changes: Any,
 ) -> Made:  # fmt: skip
     """Train the preset ``laptop``, with changes, stage by stage; then super-resolve.
 
     What was trained stays in ``folder``: a run that was stopped goes on where it was.
     """
-    settings = TrainSettings.model_validate(changes)
+    settings = TrainSettings.model_validate(laid_over(case.settings, changes))
     seconds, trained = 0.0, None
     write_volume(folder / "lr.h5", case.lr, (float(case.scale),) * 3, phases=case.phases)
     for stage in range(1, case.stages + 1):
@@ -101,13 +127,29 @@ def octolith(
     assert trained is not None
     write_volume(folder / "judged.h5", case.lr_judged, (float(case.scale),) * 3, phases=case.phases)
     began = time.perf_counter()
-    volumes = [super_resolve(trained, folder / "judged.h5", case, seed) for seed in SEEDS]
-    each = (time.perf_counter() - began) / len(SEEDS)
+    seeds = SEEDS[: case.realisations]
+    volumes = [
+        super_resolve(trained, folder / "judged.h5", case, seed, box=box)
+        for seed in seeds
+        for box in case.boxes
+    ]
+    each = (time.perf_counter() - began) / len(seeds)
     return Made(volumes, seconds, each, {"settings": changes})
 
 
+def laid_over(settings: dict[Any, Any], changes: dict[Any, Any]) -> dict[Any, Any]:
+    """Settings with changes; branches are merged.
+
+    >>> laid_over({"all": {"a": 1, "b": 1}}, {"all": {"b": 2}})
+    {'all': {'a': 1, 'b': 2}}
+    """
+    both = {key: laid_over(settings[key], changes[key]) for key in settings.keys() & changes.keys()
+            if isinstance(changes[key], dict)}  # fmt: skip
+    return settings | changes | both
+
+
 def train_stage(
-    case: Case, folder: Path, stage: int, previous: Path | None, *, settings: TrainSettings,
+    case: Rock, folder: Path, stage: int, previous: Path | None, *, settings: TrainSettings,
     threads: int, reach: float = PyramidSettings().reach,
 ) -> tuple[Path, float]:  # fmt: skip
     """The weights of a stage, and the seconds of its training (those of its log).
@@ -129,18 +171,46 @@ def train_stage(
 
 
 def super_resolve(
-    trained: Path, lr: Path, case: Case, seed: int, stage: int | None = None
+    trained: Path,
+    lr: Path,
+    case: Rock,
+    seed: int,
+    *,
+    stage: int | None = None,
+    box: Cut | None = None,
 ) -> np.ndarray:
-    """A realisation of the judged volume, block by block, grown to ``stage`` (None: the last)."""
+    """A realisation of the judged volume, block by block.
+
+    Parameters
+    ----------
+    stage : to which it is grown; None: the last.
+    box : what of the volume is wanted; None: all of it.
+    """
     generator, _ = weights.load_generator(trained, case.phases, case.stages)
     stage = stage or case.stages
     scale = 1 << (stage - 1)
-    fine = np.empty([n * scale for n in case.lr_judged.shape], np.uint8)
+    box = box or whole(case.lr_judged)
+    fine = np.empty([n * scale for n in box.shape], np.uint8)
+    edge = max(BLOCK, int((BLOCK**3 / min(box.shape)) ** 0.5))
     with open_volume(lr) as volume:
-        for block in cut(volume.shape, BLOCK):
-            growth = grow(generator, volume, block, seed, stage)
+        for block in cut(box.shape, edge):
+            growth = grow(generator, volume, moved(block, box.low), seed, stage)
             fine[block.region(scale)] = growth.octree.reconstruct()[0].numpy()
     return fine
+
+
+def moved(block: Cut, by: Sequence[int]) -> Cut:
+    """The block elsewhere."""
+    low, high = (
+        triple([a + b for a, b in zip(corner, by, strict=True)])
+        for corner in (block.low, block.high)
+    )
+    return Cut(block.index, low, high)
+
+
+def fits(case_name: str, method: str) -> bool:
+    """Whether a method makes something that a case can judge: no truth, no other part of it."""
+    return case_name not in UNPAIRED or method != "elsewhere"
 
 
 TIED = {"voxel_weight": 300.0, "settle_epochs": 5}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from validation import unpaired_page
 from validation.cases import CASES
 from validation.methods import ABLATIONS, METHODS
 from validation.records import Record
@@ -16,6 +17,7 @@ PREFACE = """# Is the super-resolved rock closer to the truth?
 Written by `make validate` (`python benchmarks/validate.py`) from what has been measured, which is
 in [validation.json](validation.json), every row of it; nothing here is typed by hand. A rock whose
 truth is known is degraded as an instrument would, super-resolved, and compared with the truth.
+(For rocks with images of another place, but no truth, see [below](#where-there-is-no-3d-truth).)
 High-resolution images come from one half of the rock, the judged volume from the other, with a gap
 of at least four correlation lengths between them. Lengths are fine voxels.
 
@@ -57,6 +59,7 @@ def page(records: All, figures: Path) -> str:
         methods = [m for m in METHODS if (case, m) in records]
         if methods:
             parts.append("\n".join(_case(case, methods, records, figures)))
+    parts += unpaired_page.parts(records, figures)
     parts += ["\n".join(_ablations(records)), "\n".join(_failures(records))]
     parts += ["\n".join(_missing(records)), "\n".join(_machines(records))]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
@@ -165,6 +168,14 @@ def _failures(records: All) -> Iterator[str]:
             if (case, method) in records and (case, "nearest") in records:
                 cells = _verdicts(case, records[case, method], records)
                 yield f"| {case} | {METHODS[method][0]} | " + " | ".join(cells) + " |"
+    if rows := list(unpaired_page.reached(records, ("octolith", *ABLATIONS))):
+        yield (
+            "\nWhere there are images but no truth: volume fractions of all phases within one "
+            "standard deviation of the images.\n"
+        )
+        yield "| case | settings | fractions |"
+        yield "|---|---|---|"
+        yield from rows
 
 
 def _verdicts(case: str, ours: Record, records: All) -> Iterator[str]:
@@ -194,13 +205,10 @@ def _missing(records: All) -> Iterator[str]:
                    if m not in ABLATIONS and (case, m) not in records]  # fmt: skip
         if missing:
             yield f"- {CASES[case][0]}: {', '.join(missing)}"
+    yield from unpaired_page.missing(records, ABLATIONS)
     changes = [METHODS[m][0] for m in ABLATIONS if not any(m == other for _, other in records)]
     if changes:
         yield f"- On no case: {', '.join(changes)}"
-    yield (
-        "- The Berea CT against microscope panels, NMC and the fuel cell have no 3D truth: they "
-        "are no case here."
-    )
 
 
 def _machines(records: All) -> Iterator[str]:

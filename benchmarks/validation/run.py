@@ -9,12 +9,17 @@ import numpy as np
 
 from octolith import figures
 from octolith.machine import machine
+from octolith.phases import Phases
+from validation import measures, sections
 from validation.cases import CASES, Case
-from validation.measures import Properties, honesty, judge, overlap, vote
+from validation.measures import Properties, honesty, overlap, vote
 from validation.methods import METHODS, Made
 from validation.records import Record, Records
+from validation.sections import Panels
+from validation.unpaired import UNPAIRED, Unpaired, plane
 
 CUT = 96  # fine voxels along the edge of a picture
+WIDE_CUT = 512  # of one of an unpaired case, whose features are as much larger
 
 
 def measure(case_name: str, method: str, records: Records, pictures: Path, threads: int) -> Record:
@@ -22,14 +27,14 @@ def measure(case_name: str, method: str, records: Records, pictures: Path, threa
 
     Parameters
     ----------
-    case_name, method : of `CASES` and `METHODS`.
+    case_name, method : of `CASES` or `UNPAIRED`, and of `METHODS`.
     pictures : folder of what is drawn.
     threads : that training may use.
     """
     known = records.all()
     if (case_name, method) in known:
         return known[case_name, method]
-    case, truth = rock(case_name)
+    case, reference = rock(case_name)
     folder = records.path(case_name, method).with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     made = METHODS[method][1](case, folder, threads)
@@ -40,24 +45,36 @@ def measure(case_name: str, method: str, records: Records, pictures: Path, threa
         "inference_s": round(made.inference_s, 2),
         "threads": threads,
         "machine": machine(),
-        "notes": made.notes | _of_chance(made, case),
-        "measures": judge(made.volumes[0], case.truth, truth, case.phases),
+        "notes": made.notes | _notes(made, case),
+        "measures": judge(made, case, reference),
     }
     records.write(record)
-    draw(case, made.volumes[0], METHODS[method][0], pictures / f"validation-{case_name}-{method}")
-    draw(case, case.truth, "truth", pictures / f"validation-{case_name}-truth")
+    draw(case, made, METHODS[method][0], pictures / f"validation-{case_name}", method)
     return record
 
 
 @lru_cache(maxsize=1)
-def rock(case_name: str) -> tuple[Case, Properties]:
-    """A case, and what its truth is like: measured once for all methods."""
-    case = CASES[case_name][1]()
+def rock(case_name: str) -> tuple[Case | Unpaired, Properties | Panels]:
+    """A case, and what its truth or its images are like: measured once for all methods."""
+    case = (CASES | UNPAIRED)[case_name][1]()
+    if isinstance(case, Unpaired):
+        return case, Panels.of(case.images, case.held_out, case.phases)
     return case, Properties.of(case.truth, case.phases)
 
 
-def _of_chance(made: Made, case: Case) -> dict[str, object]:
-    """What only several realisations can say."""
+def judge(
+    made: Made, case: Case | Unpaired, reference: Properties | Panels
+) -> list[dict[str, object]]:
+    """Rows of `validation.measures`, or of `validation.sections` where there is no truth."""
+    if isinstance(case, Unpaired):
+        return sections.judge([plane(slab) for slab in made.volumes], reference)
+    return measures.judge(made.volumes[0], case.truth, reference, case.phases)
+
+
+def _notes(made: Made, case: Case | Unpaired) -> dict[str, object]:
+    """What was compared with what; or what only several realisations can say."""
+    if isinstance(case, Unpaired):
+        return {"images": case.description}
     if len(made.volumes) < 2:
         return {}
     best = vote(made.volumes, len(case.phases))
@@ -65,10 +82,24 @@ def _of_chance(made: Made, case: Case) -> dict[str, object]:
     return {"honesty": honesty(made.volumes, case.truth), "iou_of_vote": iou}
 
 
-def draw(case: Case, volume: np.ndarray, title: str, stem: Path) -> None:
-    """A window of the middle plane."""
-    figure, axes = figures.new(1, 1, width=2.2, height=2.3)
-    plane = volume[volume.shape[0] // 2, :CUT, :CUT]
-    figures.show_labels(axes[0][0], plane, case.phases, 1.0, title)
+def draw(case: Case | Unpaired, made: Made, title: str, stem: Path, method: str) -> None:
+    """What was made, and beside it the truth, or an image that training has not seen."""
+    if isinstance(case, Unpaired):
+        pictures = {method: (plane(made.volumes[0]), title),
+                    "image": (case.held_out[0], "image, held out")}  # fmt: skip
+    else:
+        middle = len(case.truth) // 2
+        pictures = {method: (made.volumes[0][middle], title),
+                    "truth": (case.truth[middle], "truth")}  # fmt: skip
+    edge, width = (WIDE_CUT, 4.0) if isinstance(case, Unpaired) else (CUT, 2.2)
+    for name, (labels, words) in pictures.items():
+        to = stem.with_name(f"{stem.name}-{name}")
+        window(labels[:edge, :edge], words, case.phases, width, to)
+
+
+def window(labels: np.ndarray, title: str, phases: Phases, width: float, stem: Path) -> None:
+    """Draw (y, x) labels, ``width`` inches wide."""
+    figure, axes = figures.new(1, 1, width=width, height=width + 0.1)
+    figures.show_labels(axes[0][0], labels, phases, 1.0, title)
     axes[0][0].set_xlabel("fine voxels")
     figures.save(figure, stem, ("png",))

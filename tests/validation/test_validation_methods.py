@@ -45,8 +45,8 @@ def test_a_plane_between_two_phases_stays_where_it_is(order):
 def test_the_voxel_wise_loss_of_a_volume_that_blurs_to_lr_is_small(case):
     lr = torch.from_numpy(case.lr_judged)[None]
     fine = torch.nn.functional.one_hot(torch.from_numpy(case.truth)[None].long(), 2)
-    right = dense.voxel_wise(lr, fine.movedim(-1, 1).float(), 4)
-    wrong = dense.voxel_wise(lr, 1 - fine.movedim(-1, 1).float(), 4)
+    right = dense.voxel_wise(lr, fine.movedim(-1, 1).float(), 4, [0, 1])
+    wrong = dense.voxel_wise(lr, 1 - fine.movedim(-1, 1).float(), 4, [0, 1])
     assert right < 0.01
     assert wrong > 0.5
 
