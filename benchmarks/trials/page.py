@@ -1,0 +1,228 @@
+"""The page: tables and curves of what the trainings gave, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from octolith import figures
+from trials.along import AXES, away
+from trials.few import COUNT, EDGE
+from trials.layers import LENGTHS, PLANES, SCALE
+from trials.runs import AUGMENT, CASES
+from validation.records import Record
+
+All = Mapping[tuple[str, str], Record]
+
+PREFACE = """# Do the options for layered rock and for few images help?
+
+Written by `make experiments` (`python benchmarks/experiments.py`) from what has been measured,
+which is in `benchmarks/results/experiments.json`; no figure is typed by hand. The trainings are
+short ones of the preset `laptop`. Where there are several seeds a cell is their mean ± their
+standard deviation. Lengths are fine voxels.
+"""
+ERRORS = {
+    "volume_fraction": "volume fraction", "specific_surface": "specific surface",
+    "two_point_correlation": "two-point correlation", "lineal_path": "lineal path",
+    "mean_chord_length": "mean chord", "pore_size": "pore size",
+}  # fmt: skip
+"""Measure of the pore -> what the page calls it."""
+COLOURS = {"truth": "#000000", "nearest": "#7f7f7f", "blind": "#e69f00", "aware": "#d55e00"}
+
+
+def page(records: All) -> str:
+    """Markdown of what there is."""
+    parts = [PREFACE, *_layers(records), *_few(records), *_machines(records)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def of(records: All, case: str, name: str) -> list[Record]:
+    """The records of a method, seed by seed."""
+    found = [r for (own, _), r in records.items() if own == case and r["name"] == name]
+    return sorted(found, key=lambda record: int(record["seed"]))
+
+
+def spread(values: list[float], digits: int = 3) -> str:
+    """Mean ± standard deviation.
+
+    >>> spread([1.0, 3.0], 1), spread([1.0], 1)
+    ('2.0 ± 1.4', '1.0')
+    """
+    mean = f"{np.mean(values):.{digits}f}"
+    return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
+
+
+def table(records: All, case: str, rows: Mapping[str, Callable[[Record], float | None]]) -> str:
+    """A column a method, a row a quantity; – where a method has none."""
+    methods = {n: title for n, (title, *_) in CASES[case].items() if of(records, case, n)}
+    lines = ["| | " + " | ".join(methods.values()) + " |", "|---" * (len(methods) + 1) + "|"]
+    for words, get in rows.items():
+        cells = []
+        for name in methods:
+            values = [v for r in of(records, case, name) if (v := get(r)) is not None]
+            cells.append(spread(values) if values else "–")
+        lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+# -- layers --------------------------------------------------------------------------------------
+
+
+def _layers(records: All) -> Iterator[str]:
+    if not of(records, "layers", "truth"):
+        return
+    true = of(records, "layers", "truth")[0]
+    z, y, x = LENGTHS
+    yield "## Layers thinner than an LR voxel"
+    yield (
+        f"A Gaussian random field with correlation lengths of {z:g}, {y:g} and {x:g} voxels along "
+        f"z, y and x, cut into pore and grain, seen at {SCALE}×: a pore is "
+        f"{true['chord']['z']:.1f} voxels thick on the average and an LR voxel {SCALE}. How thin "
+        f"the layers are has to be learned from the images, {PLANES['z']} across z, "
+        f"{PLANES['y']} across y and {PLANES['x']} across x. They, the LR image of the training "
+        "and what is judged are rocks of their own, which have the statistics alone in common. "
+        "The same images serve one critic, in all eight orientations, as where nobody says what "
+        "direction they have; or two (`hr_axes`: `z;yx`). Everything else is the same: settings, "
+        "seeds, numbers of updates of the generator."
+    )
+    yield (
+        " ".join(
+            f"![{title}](figures/experiments-layers-{name}.png)"
+            for name, (title, *_) in CASES["layers"].items()
+        )
+        + "\n\nSections across y, in the order of the table, with z downwards."
+    )
+    chords = {f"mean chord of the pore along {a}": lambda r, a=a: r["chord"][a] for a in AXES}
+    apart = {
+        f"error of the two-point correlation along {a}":
+            lambda r, a=a: away(r["f2"][a], true["f2"][a]) for a in AXES
+    }  # fmt: skip
+    yield table(records, "layers", {
+        **chords, "z over the mean of y and x": anisotropy, **apart,
+        "fraction of pore": lambda r: r["fraction"], "IoU of the pore": lambda r: r["iou"],
+        "training, s": lambda r: r.get("training_s"),
+    })  # fmt: skip
+    yield (
+        "The error of a correlation is the root mean square difference of the scaled "
+        "autocovariance (S2 - φ²) / (φ - φ²) over that of the truth's, up to 24 voxels. *Another "
+        "part of the rock* says how much of it is chance."
+    )
+    yield "![Correlations along z and x](figures/experiments-layers-curves.png)"
+    yield from _verdict_of_layers(records, true)
+
+
+def anisotropy(record: Record) -> float:
+    """Chords across the layers over those along them; 1 where there are no layers."""
+    chord = record["chord"]
+    return float(2 * chord["z"] / (chord["y"] + chord["x"]))
+
+
+def _verdict_of_layers(records: All, true: Record) -> Iterator[str]:
+    blind, aware = (of(records, "layers", name) for name in ("blind", "aware"))
+    pairs = [(a, b) for a in blind for b in aware if a["seed"] == b["seed"]]
+    if not pairs:
+        return
+    wins = {
+        axis: sum(abs(b["chord"][axis] - true["chord"][axis])
+                  < abs(a["chord"][axis] - true["chord"][axis]) for a, b in pairs)
+        for axis in AXES
+    }  # fmt: skip
+    yield (
+        f"Of {len(pairs)} pairs of trainings with one seed, the one with a critic for each set of "
+        "axes has the truer chords "
+        + ", ".join(f"along {axis} in {wins[axis]}" for axis in AXES)
+        + ". What neither can mend: a node of the octree is mixed or not, whichever way one looks "
+        f"at it, but at stage 1 the images across z have {true['mixed']['z']:.0%} of mixed "
+        f"patches and those across y and x {true['mixed']['yx']:.0%}, where of the rock's cells "
+        f"{true['mixed']['cells']:.0%} are mixed. With a critic for each set the generator came "
+        f"to {_percent(aware)}, with one to {_percent(blind)}. What it then takes for one phase "
+        "cannot be layered any more."
+    )
+
+
+def _percent(found: list[Record]) -> str:
+    return f"{np.mean([r['mixed_share'] for r in found]):.0%}"
+
+
+def curves(records: All, stem: Path) -> None:
+    """Draw the correlations along z and x of the first seeds."""
+    chosen = {n: found[0] for n in COLOURS if (found := of(records, "layers", n))}
+    if not chosen:
+        return
+    figure, axes = figures.new(1, 2, width=7.0, height=2.8)
+    for axis, panel in zip(("z", "x"), axes[0], strict=True):
+        for name, record in chosen.items():
+            title = CASES["layers"][name][0]
+            panel.plot(record["f2"][axis], color=COLOURS[name], label=title)
+        panel.axhline(0, color="#cccccc", linewidth=0.8, zorder=0)
+        panel.set_xlabel(f"distance along {axis}, fine voxels")
+    axes[0][0].set_ylabel("scaled autocovariance of the pore")
+    axes[0][1].legend()
+    figures.save(figure, f"{stem}-curves", ("png",))
+
+
+# -- few images ----------------------------------------------------------------------------------
+
+
+def _few(records: All) -> Iterator[str]:
+    if not of(records, "few", "plain"):
+        return
+    yield "## Few images, with augmentation and without"
+    yield (
+        f"Berea, binary, at 2×, learned from {COUNT} windows of {EDGE} × {EDGE} pixels, other "
+        "ones for every seed, and judged on the other half of the rock. `augment` holds one of "
+        "two images out: so there is also a training, without it, on the other one alone, and one "
+        "on all images whole. Errors are those of the pore, as in [validation.md](validation.md)."
+    )
+    rows: dict[str, Callable[[Record], float | None]] = {
+        f"error, {words}": lambda r, n=name: r["errors"].get(n) for name, words in ERRORS.items()
+    }
+    yield table(records, "few", {
+        **rows, "IoU of the pore": lambda r: 1 - r["errors"]["iou"],
+        "r_v": lambda r: r["memory"]["r_v"] if "memory" in r else None,
+        "training, s": lambda r: r.get("training_s"),
+    })  # fmt: skip
+    yield (
+        "*r_v* is (train - unseen) / (train - generated) of the critic's mean scores: 0 where "
+        "crops of images that it never saw score as those of its own do, 1 where they score as "
+        "generated ones. It is measured after training, on unchanged crops, in every training "
+        "against planes of the judged half: the last column says how much of it is the "
+        "difference of the two halves."
+    )
+    yield from _verdict_of_few(records)
+
+
+def _verdict_of_few(records: All) -> Iterator[str]:
+    plain, augmented, one = (of(records, "few", n) for n in ("plain", "augmented", "one"))
+    lines = [
+        f"with `augment: {AUGMENT}` against {words}: " + _comparison(other, augmented)
+        for words, other in (("two images without", plain), ("the same single image without", one))
+        if other and augmented
+    ]
+    if lines:
+        yield "Pair by pair, in how many of the pairs each is smaller " + "; ".join(lines) + "."
+
+
+def _comparison(others: list[Record], mine: list[Record]) -> str:
+    pairs = [(a, b) for a in others for b in mine if a["seed"] == b["seed"]]
+    counts = [
+        f"{words} {sum(b['errors'][name] < a['errors'][name] for a, b in pairs)}"
+        for name, words in ERRORS.items()
+    ]
+    less = sum(b["memory"]["r_v"] < a["memory"]["r_v"] for a, b in pairs)
+    return ", ".join([*counts, f"r_v {less}"]) + f" of {len(pairs)}"
+
+
+def _machines(records: All) -> Iterator[str]:
+    total = sum(record.get("training_s", 0.0) for record in records.values())
+    found = {
+        f"{m['processor']}, {m['cores']} cores, {m['memory']}"
+        for m in (record["machine"] for record in records.values())
+    }
+    yield "## Machine"
+    yield (
+        f"{'; '.join(sorted(found))}. {total / 60:.0f} minutes of training in all, on one thread "
+        "that other work may have shared."
+    )
