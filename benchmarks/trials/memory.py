@@ -38,8 +38,9 @@ def memory(
 
     Returns
     -------
-    ``train``, ``unseen``, ``generated`` and ``r_v``: 0 where unseen crops score as those of
-    training do, 1 where they score as generated planes.
+    ``train``, ``unseen`` and ``generated``: mean scores; ``r_v``: 0 where unseen crops score as
+    those of training do, 1 where they score as generated planes; ``gap``: by how many of their own
+    standard deviations unseen crops score below those of training, whatever is generated.
     """
     header, tensors = weights.read(last)
     generator, critic = header.build()
@@ -49,16 +50,19 @@ def memory(
     random = torch.Generator().manual_seed(seed)
     edge, phases = header.face << (header.stage - 1), len(header.phases)
 
-    def mean(planes: Tensor) -> float:
-        return float(critic.of(0)(planes, header.stage).mean())
+    def scores(planes: Tensor) -> Tensor:
+        found: Tensor = critic.of(0)(planes, header.stage)
+        return found
 
     known, new = (
-        mean(Planes(images, edge, phases).draw(CROPS, random)) for images in (trained_on, unseen)
+        scores(Planes(images, edge, phases).draw(CROPS, random)) for images in (trained_on, unseen)
     )
-    made = mean(generated(generator, critic, lr, header.stage, random))
-    return {
-        "train": known, "unseen": new, "generated": made, "r_v": overfitting(known, new, made),
+    made = scores(generated(generator, critic, lr, header.stage, random))
+    means = {
+        "train": float(known.mean()), "unseen": float(new.mean()), "generated": float(made.mean()),
     }  # fmt: skip
+    gap = float((known.mean() - new.mean()) / new.std())
+    return means | {"r_v": overfitting(*means.values()), "gap": gap}
 
 
 def generated(

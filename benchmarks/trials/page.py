@@ -182,14 +182,16 @@ def _few(records: All) -> Iterator[str]:
     yield table(records, "few", {
         **rows, "IoU of the pore": lambda r: 1 - r["errors"]["iou"],
         "r_v": lambda r: r["memory"]["r_v"] if "memory" in r else None,
+        "gap": lambda r: r["memory"]["gap"] if "memory" in r else None,
         "training, s": lambda r: r.get("training_s"),
     })  # fmt: skip
     yield (
         "*r_v* is (train - unseen) / (train - generated) of the critic's mean scores: 0 where "
         "crops of images that it never saw score as those of its own do, 1 where they score as "
-        "generated ones. It is measured after training, on unchanged crops, in every training "
-        "against planes of the judged half: the last column says how much of it is the "
-        "difference of the two halves."
+        "generated ones. *Gap* is by how many of their own standard deviations unseen crops score "
+        "below those of training; it does not depend on the generator. Both are measured after "
+        "training, on unchanged crops, in every training against planes of the judged half: the "
+        "last column says how much of it is the difference of the two halves."
     )
     yield from _verdict_of_few(records)
 
