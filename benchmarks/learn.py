@@ -1,11 +1,10 @@
-"""Does the preset learn? Train on a rock whose truth is known; judge it where it has not looked.
+"""Does the preset learn, stage by stage? Train on a rock whose truth is known, and compare nodes.
 
-    python benchmarks/learn.py berea          # real: Berea sandstone, binary, degraded 4x
     python benchmarks/learn.py phantom        # four minerals, CT errors and all
+    python benchmarks/learn.py berea          # real: Berea sandstone, binary, degraded 4x
 
-Berea's 2D images are slices with z < N/2, and it is judged at z > N/2 (OCTOLITH_ROCK_DATA says
-where the data is). The phantom's come from other parts of the rock. Nearest-neighbour and
-trilinear upsampling of the same LR image are judged beside it. Writes
+The rocks and their halves, the training and the interpolations are those of the validation
+(benchmarks/validation); OCTOLITH_ROCK_DATA says where real rock is. Writes
 benchmarks/results/learning-CASE.json, docs/figures/learning-CASE.png and docs/learning.md.
 """
 
@@ -13,77 +12,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tifffile
 import torch
 
-from octolith import figures, phantom
-from octolith.inference import Cut, grow
-from octolith.networks import weights
+from octolith import figures
 from octolith.phases import Phases
-from octolith.pyramid import classes, patch_size
+from octolith.pyramid import patch_size
 from octolith.settings.training import TrainSettings
-from octolith.steps.train import train
 from octolith.training.monitor import errors, statistics
-from octolith.volumes import open_volume, write_images, write_volume
+from octolith.volumes import write_volume
+from validation.cases import CASES, Case
+from validation.methods import interpolate, super_resolve, train_stage
 
 HERE = Path(__file__).parent
-SCALE, STAGES = 4, 3
-
-
-@dataclass(frozen=True)
-class Case:
-    """A rock to learn: what training sees, and what it is judged on."""
-
-    phases: Phases
-    lr: np.ndarray
-    images: list[np.ndarray]
-    lr_judged: np.ndarray
-    truth: np.ndarray
-
-
-def berea() -> Case:
-    """Real Berea: the upper half's slices teach, the lower half judges."""
-    folder = Path(os.environ["OCTOLITH_ROCK_DATA"])
-    fine = (tifffile.imread(folder / "berea-binary" / "berea_binary_400.tif") > 0).astype(np.uint8)
-    n = fine.shape[0] // SCALE
-    coarse = fine.reshape(n, SCALE, n, SCALE, n, SCALE).mean((1, 3, 5)) >= 0.5
-    lr = coarse.astype(np.uint8)
-    return Case(
-        Phases.of(["pore", "grain"]),
-        lr=lr[: n // 2],
-        images=[fine[z] for z in range(0, 170, 10)],
-        lr_judged=np.ascontiguousarray(lr[52:, :64, :64]),
-        truth=fine[208:, :256, :256],
-    )
-
-
-def phantom_rock() -> Case:
-    """The phantom of the demonstration: its scan is cut into grey-level bands."""
-    recipe = phantom.load_recipe("demo")
-    phases = Phases.of(["pore", "quartz", "feldspar", "clay"])
-    scan = phantom.ct_scan(recipe, (0, 0, 0), (64, 64, 64), SCALE)
-    lr = np.zeros(scan.shape, np.uint8)
-    for name, bands in phantom.bands(recipe).items():
-        for low, high in bands:
-            lr[(scan >= low) & (scan < high)] = phases.code(name)
-    truth = phantom.fine_labels(recipe, (0, 0, 0), (256, 256, 256))
-    return Case(phases, lr, phantom.microscope_images(recipe, 12, 384), lr, truth)
-
-
-def trilinear(lr: np.ndarray, phases: int) -> np.ndarray:
-    """The most likely phase of the linearly interpolated one-hot image."""
-    one_hot = torch.from_numpy(np.stack([lr == k for k in range(phases)]).astype(np.float32))
-    fine = torch.nn.functional.interpolate(one_hot[None], scale_factor=SCALE, mode="trilinear")
-    labels: np.ndarray = fine[0].argmax(0).byte().numpy()
-    return labels
+RUNS = {"berea": "berea-4x", "phantom": "phantom-4x"}
 
 
 def judge(made: np.ndarray, truth: np.ndarray, phases: Phases) -> dict[str, object]:
@@ -103,23 +49,15 @@ def judge(made: np.ndarray, truth: np.ndarray, phases: Phases) -> dict[str, obje
 
 def learn(case: Case, settings: TrainSettings, folder: Path, threads: int) -> Iterator[dict]:
     """Train stage by stage and judge each; the last one is the whole generator."""
-    write_volume(folder / "lr.h5", case.lr, (4.0,) * 3, phases=case.phases)
-    previous = None
-    for stage in range(1, STAGES + 1):
-        patch = patch_size(stage, STAGES)
-        pyramid = [classes(image, len(case.phases), patch) for image in case.images]
-        names = [f"image{i}" for i in range(len(pyramid))]
-        path = folder / f"stage{stage}.h5"
-        write_images(path, pyramid, float(patch), phases=case.phases, names=names)
-        out = folder / f"train{stage}" / "weights.safetensors"
-        began = time.perf_counter()
-        train(
-            folder / "lr.h5", path, previous, out, stage=stage, stages=STAGES, settings=settings,
-            phases=case.phases, seed=1, threads=threads,
-        )  # fmt: skip
-        seconds, previous = time.perf_counter() - began, out
-        made = super_resolve(case, out, folder, stage)
-        truth = cell_classes(case.truth, len(case.phases), patch)
+    for name, labels in (("lr", case.lr), ("judged", case.lr_judged)):
+        write_volume(folder / f"{name}.h5", labels, (float(case.scale),) * 3, phases=case.phases)
+    trained = None
+    for stage in range(1, case.stages + 1):
+        trained, seconds = train_stage(
+            case, folder, stage, trained, settings=settings, threads=threads
+        )
+        made = super_resolve(trained, folder / "judged.h5", case, seed=1, stage=stage)
+        truth = cell_classes(case.truth, len(case.phases), patch_size(stage, case.stages))
         agree = float((made == truth).mean())
         yield {"stage": stage, "seconds": seconds, "agreement": agree, "labels": made}
 
@@ -130,17 +68,6 @@ def cell_classes(truth: np.ndarray, mixed: int, patch: int) -> np.ndarray:
     cells = truth.reshape(z, patch, y, patch, x, patch)
     low, high = cells.min((1, 3, 5)), cells.max((1, 3, 5))
     return np.where(low == high, low, mixed).astype(np.uint8)
-
-
-def super_resolve(case: Case, trained: Path, folder: Path, stage: int) -> np.ndarray:
-    """The judged LR volume grown to ``stage``."""
-    generator, _ = weights.load_generator(trained, case.phases, STAGES)
-    write_volume(folder / "judged.h5", case.lr_judged, (4.0,) * 3, phases=case.phases)
-    z, y, x = case.lr_judged.shape
-    with open_volume(folder / "judged.h5") as volume:
-        growth = grow(generator, volume, Cut(0, (0, 0, 0), (z, y, x)), seed=1, stage=stage)
-    labels: np.ndarray = growth.octree.reconstruct()[0].numpy()
-    return labels
 
 
 def picture(case: Case, volumes: dict[str, np.ndarray], stem: Path) -> None:
@@ -204,13 +131,13 @@ def table(methods: dict[str, dict]) -> str:
 def main() -> None:
     """Run one case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("case", choices=["berea", "phantom"])
+    parser.add_argument("case", choices=RUNS)
     parser.add_argument("--preset", default="laptop")
     parser.add_argument("--changes", type=json.loads, default={}, help="JSON over the preset")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--name", help="of the results; default: the case")
     chosen = parser.parse_args()
-    case = berea() if chosen.case == "berea" else phantom_rock()
+    case = CASES[RUNS[chosen.case]][1]()
     settings = TrainSettings.model_validate({"preset": chosen.preset} | chosen.changes)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -218,9 +145,10 @@ def main() -> None:
             made = row.pop("labels")
             print(row, flush=True)
             rows.append(row)
-    nearest = np.kron(case.lr_judged, np.ones((SCALE,) * 3, np.uint8))
-    volumes = {"nearest": nearest, "trilinear": trilinear(case.lr_judged, len(case.phases)),
-               "Octolith": made, "truth": case.truth}  # fmt: skip
+    nearest, trilinear = (
+        interpolate(case.lr_judged, len(case.phases), case.scale, order) for order in (0, 1)
+    )
+    volumes = {"nearest": nearest, "trilinear": trilinear, "Octolith": made, "truth": case.truth}
     methods = {name: judge(volume, case.truth, case.phases) for name, volume in volumes.items()}
     name = chosen.name or chosen.case
     picture(case, volumes, HERE.parent / "docs" / "figures" / f"learning-{name}")

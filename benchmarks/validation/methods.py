@@ -121,14 +121,18 @@ def train_stage(
     return out, float(log[-1].split(",")[log[0].split(",").index("seconds")])
 
 
-def super_resolve(trained: Path, lr: Path, case: Case, seed: int) -> np.ndarray:
-    """A realisation of the judged volume, block by block."""
+def super_resolve(
+    trained: Path, lr: Path, case: Case, seed: int, stage: int | None = None
+) -> np.ndarray:
+    """A realisation of the judged volume, block by block, grown to ``stage`` (None: the last)."""
     generator, _ = weights.load_generator(trained, case.phases, case.stages)
-    fine = np.empty([n * case.scale for n in case.lr_judged.shape], np.uint8)
+    stage = stage or case.stages
+    scale = 1 << (stage - 1)
+    fine = np.empty([n * scale for n in case.lr_judged.shape], np.uint8)
     with open_volume(lr) as volume:
         for block in cut(volume.shape, BLOCK):
-            growth = grow(generator, volume, block, seed)
-            fine[block.region(case.scale)] = growth.octree.reconstruct()[0].numpy()
+            growth = grow(generator, volume, block, seed, stage)
+            fine[block.region(scale)] = growth.octree.reconstruct()[0].numpy()
     return fine
 
 
