@@ -83,8 +83,8 @@ def generated(
 
 
 def left_to_train(
-    images: Sequence[np.ndarray], edge: int, phases: int, augment: float
+    images: Sequence[np.ndarray], edge: int, phases: int, held_out: bool
 ) -> list[np.ndarray]:
-    """Those (parts) of the images that training does not hold out."""
-    panels = Panels(images, None, edge, phases, symmetries=True, keep_back=augment > 0)
+    """Those (parts) of the images that training with augmentation does not hold out, or all."""
+    panels = Panels(images, None, edge, phases, symmetries=True, keep_back=held_out)
     return list(panels.of(0).images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import numpy as np
 from octolith import figures
 from trials.along import AXES, away
 from trials.few import COUNT, EDGE
+from trials.few import SCALE as SMALL
 from trials.layers import LENGTHS, PLANES, SCALE
-from trials.runs import AUGMENT, CASES
+from trials.runs import AUGMENT, CASES, FEW
 from validation.records import Record
 
 All = Mapping[tuple[str, str], Record]
@@ -44,14 +46,14 @@ def of(records: All, case: str, name: str) -> list[Record]:
     return sorted(found, key=lambda record: int(record["seed"]))
 
 
-def spread(values: list[float], digits: int = 3) -> str:
+def spread(values: list[float]) -> str:
     """Mean ± standard deviation.
 
-    >>> spread([1.0, 3.0], 1), spread([1.0], 1)
-    ('2.0 ± 1.4', '1.0')
+    >>> spread([1.0, 3.0]), spread([1.0])
+    ('2 ± 1.4', '1')
     """
-    mean = f"{np.mean(values):.{digits}f}"
-    return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
+    mean = f"{np.mean(values):.3g}"
+    return f"{mean} ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else mean
 
 
 def table(records: All, case: str, rows: Mapping[str, Callable[[Record], float | None]]) -> str:
@@ -130,9 +132,9 @@ def _verdict_of_layers(records: All, true: Record) -> Iterator[str]:
         for axis in AXES
     }  # fmt: skip
     yield (
-        f"Of {len(pairs)} pairs of trainings with one seed, the one with a critic for each set of "
-        "axes has the truer chords "
-        + ", ".join(f"along {axis} in {wins[axis]}" for axis in AXES)
+        "With a critic for each set of axes chords are truer than with one for all, pair by pair "
+        "of one seed, "
+        + ", ".join(f"along {axis} in {wins[axis]} of {len(pairs)}" for axis in AXES)
         + ". What neither can mend: a node of the octree is mixed or not, whichever way one looks "
         f"at it, but at stage 1 the images across z have {true['mixed']['z']:.0%} of mixed "
         f"patches and those across y and x {true['mixed']['yx']:.0%}, where of the rock's cells "
@@ -151,7 +153,7 @@ def curves(records: All, stem: Path) -> None:
     chosen = {n: found[0] for n in COLOURS if (found := of(records, "layers", n))}
     if not chosen:
         return
-    figure, axes = figures.new(1, 2, width=7.0, height=2.8)
+    figure, axes = figures.new(1, 2, width=7.0, height=3.2)
     for axis, panel in zip(("z", "x"), axes[0], strict=True):
         for name, record in chosen.items():
             title = CASES["layers"][name][0]
@@ -159,7 +161,8 @@ def curves(records: All, stem: Path) -> None:
         panel.axhline(0, color="#cccccc", linewidth=0.8, zorder=0)
         panel.set_xlabel(f"distance along {axis}, fine voxels")
     axes[0][0].set_ylabel("scaled autocovariance of the pore")
-    axes[0][1].legend()
+    handles, titles = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, titles, loc="outside lower center", ncols=2, frameon=False)
     figures.save(figure, f"{stem}-curves", ("png",))
 
 
@@ -171,10 +174,12 @@ def _few(records: All) -> Iterator[str]:
         return
     yield "## Few images, with augmentation and without"
     yield (
-        f"Berea, binary, at 2×, learned from {COUNT} windows of {EDGE} × {EDGE} pixels, other "
-        "ones for every seed, and judged on the other half of the rock. `augment` holds one of "
-        "two images out: so there is also a training, without it, on the other one alone, and one "
-        "on all images whole. Errors are those of the pore, as in [validation.md](validation.md)."
+        f"Berea, binary, at {SMALL}×, learned from {COUNT} windows of {EDGE} × {EDGE} pixels, "
+        "other ones for every seed and all of about the rock's porosity, and judged on the other "
+        "half of the rock. `augment` holds one of two images out: so there is also a training, "
+        "without it, on the other one alone. Steps, seeds and settings are the same: "
+        f"`{json.dumps(FEW['all'])}` in the preset. Errors are those of the pore, as in "
+        "[validation.md](validation.md)."
     )
     rows: dict[str, Callable[[Record], float | None]] = {
         f"error, {words}": lambda r, n=name: r["errors"].get(n) for name, words in ERRORS.items()
@@ -183,6 +188,8 @@ def _few(records: All) -> Iterator[str]:
         **rows, "IoU of the pore": lambda r: 1 - r["errors"]["iou"],
         "r_v": lambda r: r["memory"]["r_v"] if "memory" in r else None,
         "gap": lambda r: r["memory"]["gap"] if "memory" in r else None,
+        "probability of augmentation, at the end": lambda r: r.get("augment"),
+        "recoveries": lambda r: r.get("recoveries"),
         "training, s": lambda r: r.get("training_s"),
     })  # fmt: skip
     yield (
@@ -190,8 +197,8 @@ def _few(records: All) -> Iterator[str]:
         "crops of images that it never saw score as those of its own do, 1 where they score as "
         "generated ones. *Gap* is by how many of their own standard deviations unseen crops score "
         "below those of training; it does not depend on the generator. Both are measured after "
-        "training, on unchanged crops, in every training against planes of the judged half: the "
-        "last column says how much of it is the difference of the two halves."
+        "training, on unchanged crops, against the images of the same half that no window is of. "
+        "*Recoveries* are stages that collapsed and went on at half the learning rate."
     )
     yield from _verdict_of_few(records)
 
@@ -200,7 +207,7 @@ def _verdict_of_few(records: All) -> Iterator[str]:
     plain, augmented, one = (of(records, "few", n) for n in ("plain", "augmented", "one"))
     lines = [
         f"with `augment: {AUGMENT}` against {words}: " + _comparison(other, augmented)
-        for words, other in (("two images without", plain), ("the same single image without", one))
+        for words, other in (("both images without", plain), ("the same single image without", one))
         if other and augmented
     ]
     if lines:

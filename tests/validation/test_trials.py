@@ -55,14 +55,15 @@ def test_few_images_are_windows_and_other_ones_for_every_seed(rng):
     images = [rng.integers(0, 2, (120, 120)).astype(np.uint8) for _ in range(8)]
     empty = np.zeros((1, 1, 1), np.uint8)
     whole = cases.Case(BINARY, 2, images, empty, empty, empty, empty)
-    one, again, other = (few.few_images(whole, seed).images for seed in (1, 1, 2))
+    one, again, other = (few.few_images(whole, seed)[0].images for seed in (1, 1, 2))
     assert [image.shape for image in one] == [(few.EDGE, few.EDGE)] * few.COUNT
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
     assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert len(few.few_images(whole, 1)[1]) == len(images) - few.COUNT
 
 
 def test_what_is_held_out_is_not_trained_on(rng):
     images = [rng.integers(0, 2, (n, n)).astype(np.uint8) for n in (96, 90)]
-    assert len(memory.left_to_train(images, 32, 2, augment=0.0)) == 2
-    (left,) = memory.left_to_train(images, 32, 2, augment=0.5)
+    assert len(memory.left_to_train(images, 32, 2, held_out=False)) == 2
+    (left,) = memory.left_to_train(images, 32, 2, held_out=True)
     assert np.array_equal(left, images[0])
