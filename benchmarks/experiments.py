@@ -36,6 +36,7 @@ def main() -> None:
     )
     parser.add_argument("--case", nargs="*", choices=CASES, default=list(CASES))
     parser.add_argument("--seeds", nargs="*", type=int, default=SEEDS)
+    parser.add_argument("--method", nargs="*", help="of the case; default: all")
     parser.add_argument("--page", action="store_true", help="write the page, measure nothing")
     chosen = parser.parse_args()
     records = Records(
@@ -44,7 +45,7 @@ def main() -> None:
     if not chosen.page:
         for seed in chosen.seeds:
             for case in present(chosen.case):
-                measure(case, seed, records)
+                measure(case, seed, records, chosen.method)
     records.publish()
     curves(records.all(), DOCS / "figures" / "experiments-layers")
     with atomic(DOCS / "experiments.md") as temporary:
@@ -60,11 +61,11 @@ def present(cases: Sequence[str]) -> list[str]:
     return [case for case in cases if case != "few" or there]
 
 
-def measure(case: str, seed: int, records: Records) -> None:
+def measure(case: str, seed: int, records: Records, only: Sequence[str] | None) -> None:
     """Every method of a case with one seed; those that know no chance, once."""
     for name, (_, run, learns) in CASES[case].items():
         method = f"{name}-{seed}" if learns else name
-        if (case, method) in records.all():
+        if (case, method) in records.all() or (only and name not in only):
             continue
         folder = records.path(case, method).with_suffix("")
         found = run(seed, folder, DOCS / "figures")
