@@ -17,7 +17,7 @@ rule pyramid:
         mem_mb=scaled(2000),
         runtime=scaled(10),
     params:
-        values=values(stage=stage, stages=CONFIG.stages),
+        values=values(stage=stage, stages=CONFIG.stages, settings=CONFIG.pyramid),
         source=source_digest("octolith.steps.pyramid"),
     message:
         "{wildcards.sample}: pyramid of the HR images, stage {wildcards.stage} of {CONFIG.stages}"
@@ -41,7 +41,7 @@ rule pyramid_figure:
         mem_mb=scaled(2000),
         runtime=scaled(10),
     params:
-        values=values(stages=CONFIG.stages),
+        values=values(stages=CONFIG.stages, settings=CONFIG.pyramid),
         source=source_digest("octolith.steps.pyramid"),
         figure=RUN.figure("pyramid", "pyramid"),
     message:

@@ -15,6 +15,7 @@ from scipy.ndimage import zoom
 from octolith.inference import cut, grow
 from octolith.networks import weights
 from octolith.pyramid import classes, patch_size
+from octolith.settings.steps import PyramidSettings
 from octolith.settings.training import TrainSettings
 from octolith.steps.train import train
 from octolith.volumes import open_volume, write_images, write_volume
@@ -81,7 +82,10 @@ def dense(case: Case, folder: Path, threads: int) -> Made:
     return Made(volumes, trained - began, each, {"iterations": iterations})
 
 
-def octolith(case: Case, folder: Path, threads: int, **changes: Any) -> Made:
+def octolith(
+    case: Case, folder: Path, threads: int, *, reach: float = PyramidSettings().reach,
+    **changes: Any,
+) -> Made:  # fmt: skip
     """Train the preset ``laptop``, with changes, stage by stage; then super-resolve.
 
     What was trained stays in ``folder``: a run that was stopped goes on where it was.
@@ -91,7 +95,7 @@ def octolith(case: Case, folder: Path, threads: int, **changes: Any) -> Made:
     write_volume(folder / "lr.h5", case.lr, (float(case.scale),) * 3, phases=case.phases)
     for stage in range(1, case.stages + 1):
         trained, spent = train_stage(
-            case, folder, stage, trained, settings=settings, threads=threads
+            case, folder, stage, trained, settings=settings, threads=threads, reach=reach
         )
         seconds += spent
     assert trained is not None
@@ -104,13 +108,16 @@ def octolith(case: Case, folder: Path, threads: int, **changes: Any) -> Made:
 
 def train_stage(
     case: Case, folder: Path, stage: int, previous: Path | None, *, settings: TrainSettings,
-    threads: int,
+    threads: int, reach: float = PyramidSettings().reach,
 ) -> tuple[Path, float]:  # fmt: skip
-    """The weights of a stage, and the seconds of its training (those of its log)."""
+    """The weights of a stage, and the seconds of its training (those of its log).
+
+    ``reach`` is that of the HR pyramid.
+    """
     pyramid, out = folder / f"stage{stage}.h5", folder / f"train{stage}" / "weights.safetensors"
     if not out.is_file():
         patch = patch_size(stage, case.stages)
-        images = [classes(image, len(case.phases), patch) for image in case.images]
+        images = [classes(image, len(case.phases), patch, reach) for image in case.images]
         names = [f"image{i}" for i in range(len(images))]
         write_images(pyramid, images, float(patch), phases=case.phases, names=names)
         train(
@@ -152,6 +159,7 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "v300": ("voxel 300, settling", {"all": TIED}),
     "v300-prior30": ("voxel 300, settling, prior 30", {"all": TIED | {"prior_weight": 30.0}}),
     "v300-prior100": ("voxel 300, settling, prior 100", {"all": TIED | {"prior_weight": 100.0}}),
+    "squares": ("squares for cubes, as in the paper", {"reach": 0.0}),
     "noise0": ("no noise", {"generator": {"noise": 0}}),
     "context0": ("no context, as in the paper", {"generator": {"context": False}}),
     "soft": ("the critic sees probabilities, as in the paper", {"all": {"hard": False}}),

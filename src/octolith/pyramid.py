@@ -3,6 +3,14 @@
 At stage s of S a pixel stands for a patch of 2^(S-s) HR pixels along either side. A patch of one
 phase is *dense* and keeps its code, any other is *mixed*: code K. The last stage is the HR image.
 
+**A square sees less than a cube.** An octree's node is mixed where any of its cube is of another
+phase, and a plane through it shows that in two of three cases only: of isotropic interfaces of
+area S_V in a unit of volume, squares of edge a meet a·S_V and cubes 3/2 a·S_V (by the mean widths
+of both and Crofton's formula; Schneider and Weil 2008, chapter 5). Taken literally, patches teach
+the generator to leave a third of the mixed nodes alone, and what is left alone is never refined.
+So a patch counts as mixed, too, where another phase comes within ``reach`` of its edge: a quarter,
+on all four sides, makes the square as often mixed as the cube.
+
 Patches are laid out from the first row and column, at every stage, so that four patches are
 always the children of one at the stage before, as the octree's nodes are; rows and columns at
 the other end that no longer fill a patch are left out, at each stage its own, so that the later
@@ -15,6 +23,9 @@ all eight. Where the rock is layered only some of them hold, and the sampler say
 
 from __future__ import annotations
 
+from itertools import product
+from math import ceil
+
 import numpy as np
 
 from octolith.volumes import OUTSIDE
@@ -24,7 +35,7 @@ SYMMETRIES = 8
 MIRRORS = (0, 2, 4, 6)
 
 
-def classes(labels: np.ndarray, mixed: int, patch: int) -> np.ndarray:
+def classes(labels: np.ndarray, mixed: int, patch: int, reach: float = 0.0) -> np.ndarray:
     """Dense and mixed patches of one HR image.
 
     Parameters
@@ -32,6 +43,9 @@ def classes(labels: np.ndarray, mixed: int, patch: int) -> np.ndarray:
     labels : (y, x) uint8 label codes, or `OUTSIDE`.
     mixed : K, the number of phases.
     patch : edge of a patch in pixels, `patch_size`.
+    reach : how far around a patch another phase makes it mixed, over its edge from the first
+        pixel's centre to the last one's. Sides reach whole pixels, one more or less by chance
+        (always the same chance). 0: not at all (paper 1).
 
     Returns
     -------
@@ -40,14 +54,37 @@ def classes(labels: np.ndarray, mixed: int, patch: int) -> np.ndarray:
 
     >>> classes(np.array([[0, 0, 1, 2], [0, 0, 1, 1]], np.uint8), 3, 2)
     array([[0, 3]], dtype=uint8)
+    >>> classes(np.array([[0, 0, 1, 2], [0, 0, 1, 1]], np.uint8), 3, 2, reach=1)
+    array([[3, 3]], dtype=uint8)
     """
-    rows, columns = (length // patch for length in labels.shape)
-    whole = labels[: rows * patch, : columns * patch]
-    patches = whole.reshape(rows, patch, columns, patch)
-    lowest, highest = patches.min(axis=(1, 3)), patches.max(axis=(1, 3))
+    # OUTSIDE is the highest code there can be; around a patch it says nothing.
+    rock = np.where(labels == OUTSIDE, np.uint8(0), labels)
+    lowest, _ = _range(labels, patch, reach)
+    _, highest = _range(rock, patch, reach)
+    _, outside = _range(labels, patch, 0.0)
     found = np.where(lowest == highest, lowest, np.uint8(mixed))
-    # OUTSIDE is the highest code there can be.
-    return np.where(highest == OUTSIDE, np.uint8(OUTSIDE), found)
+    return np.where(outside == OUTSIDE, np.uint8(OUTSIDE), found)
+
+
+def _range(image: np.ndarray, patch: int, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest code of every patch and of what its sides reach."""
+    shape = tuple(length // patch for length in image.shape)
+    further = reach * (patch - 1)
+    coins = np.random.default_rng(patch).random((4, *shape))
+    up, down, left, right = np.floor(further + coins).astype(int)  # further, on average
+    most = ceil(further)
+    seen = np.pad(image, most, mode="edge")
+    lowest, highest = np.full(shape, 255, np.uint8), np.zeros(shape, np.uint8)
+    for y, x in product(range(-most, patch + most), repeat=2):
+        rows, columns = (
+            slice(most + start, most + start + cells * patch, patch)
+            for start, cells in zip((y, x), shape, strict=True)
+        )
+        code = seen[rows, columns]
+        within = (-up <= y) & (y < patch + down) & (-left <= x) & (x < patch + right)
+        np.minimum(lowest, code, out=lowest, where=within)
+        np.maximum(highest, code, out=highest, where=within)
+    return lowest, highest
 
 
 def patch_size(stage: int, stages: int) -> int:

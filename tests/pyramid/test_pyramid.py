@@ -12,11 +12,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from octolith.errors import InputError
 from octolith.phases import Phases
 from octolith.pyramid import apply_symmetry, classes, mixed_fraction, patch_size
+from octolith.settings.steps import PyramidSettings
 from octolith.steps.pyramid import pyramid, pyramid_figure
 from octolith.volumes import OUTSIDE, read_images, write_images
 
 K = 3
 STAGES = 4
+SETTINGS = PyramidSettings()
 
 # Blocky images: of single pixels hardly a patch would be dense.
 images = st.builds(
@@ -26,6 +28,15 @@ images = st.builds(
     st.integers(1, 9),
     st.integers(0, 2),
 )  # fmt: skip
+
+
+def overlapping_spheres(rng, edge: int, radius: float, count: int) -> np.ndarray:
+    """Void is 1 in a cube that spheres may stick out of."""
+    at = np.stack(np.meshgrid(*[np.arange(edge)] * 3, indexing="ij"), -1)
+    centres = rng.uniform(-radius, edge + radius, (count, 3))
+    return np.any([((at - c) ** 2).sum(-1) < radius**2 for c in centres], axis=0).astype(np.uint8)
+
+
 stages_but_last = st.integers(1, STAGES - 1)
 
 
@@ -87,6 +98,40 @@ class TestClasses:
         turned = classes(apply_symmetry(labels, symmetry), K, 4)
         np.testing.assert_array_equal(turned, apply_symmetry(classes(labels, K, 4), symmetry))
 
+    def test_by_hand_with_a_reach(self):
+        """A third of the edge of a patch of four is a pixel: one away is mixed, two away is not."""
+        row = np.array([[0] * 4 + [1] * 5 + [0] * 7], np.uint8)
+        labels = row.repeat(4, 0)
+        np.testing.assert_array_equal(classes(labels, K, 4), [[0, 1, K, 0]])
+        np.testing.assert_array_equal(classes(labels, K, 4, reach=1 / 3), [[K, K, K, 0]])
+
+    def test_what_is_outside_around_a_patch_says_nothing(self):
+        labels = np.array([[1, 1, OUTSIDE, OUTSIDE], [1, 1, OUTSIDE, OUTSIDE]], np.uint8)
+        np.testing.assert_array_equal(classes(labels, K, 2, reach=1.0), [[1, OUTSIDE]])
+
+    @given(images)
+    def test_no_reach_makes_the_last_stage_mixed(self, labels):
+        np.testing.assert_array_equal(classes(labels, K, 1, reach=1.0), labels)
+
+    @given(images, st.sampled_from([2, 4, 8]), st.floats(0, 1))
+    def test_a_reach_makes_dense_patches_mixed_and_changes_nothing_else(self, labels, patch, reach):
+        without, found = classes(labels, K, patch), classes(labels, K, patch, reach)
+        np.testing.assert_array_equal(found[found != without], K)
+        np.testing.assert_array_equal(found, classes(labels, K, patch, reach))
+
+    @pytest.mark.parametrize("patch", [2, 4, 8])
+    def test_a_quarter_makes_squares_mixed_as_often_as_cubes(self, patch, rng):
+        """Planes of isotropic rock: overlapping spheres much larger than a patch."""
+        volume = overlapping_spheres(rng, edge=128, radius=26, count=16)
+        cells = volume.reshape(*np.ravel([(128 // patch, patch)] * 3))
+        cubes = np.mean(cells.min((1, 3, 5)) != cells.max((1, 3, 5)))
+        squares, reaching = (
+            np.mean([mixed_fraction(classes(plane, 2, patch, reach), 2) for plane in volume[::4]])
+            for reach in (0.0, 0.25)
+        )
+        assert squares / cubes == pytest.approx(2 / 3, rel=0.06)
+        assert reaching / cubes == pytest.approx(1, rel=0.06)
+
     def test_outside_does_not_count(self):
         assert mixed_fraction(np.array([0, K, OUTSIDE, OUTSIDE], np.uint8), K) == 1 / 2
 
@@ -141,20 +186,20 @@ class TestStep:
     def test_one_file_a_stage(self, hr, tmp_path):
         given = read_images(hr)
         for stage in range(1, STAGES + 1):
-            pyramid(hr, tmp_path / f"stage{stage}.h5", stage, STAGES)
+            pyramid(hr, tmp_path / f"stage{stage}.h5", stage, STAGES, SETTINGS)
             found = read_images(tmp_path / f"stage{stage}.h5")
             patch = 2 ** (STAGES - stage)
             assert found.pixel_um == 0.5 * patch
             assert (found.names, found.phases) == (given.names, given.phases)
             for image, original in zip(found.images, given.images, strict=True):
-                np.testing.assert_array_equal(image, classes(original, K, patch))
+                np.testing.assert_array_equal(image, classes(original, K, patch, 0.25))
 
     def test_an_image_smaller_than_a_patch_is_named(self, hr, tmp_path):
         with pytest.raises(InputError, match=r"hr.h5: a: found 54 × 63 pixels, .* at least 64"):
-            pyramid(hr, tmp_path / "stage1.h5", 1, 7)
+            pyramid(hr, tmp_path / "stage1.h5", 1, 7, SETTINGS)
 
     def test_the_figure(self, hr, tmp_path):
-        pyramid_figure(hr, tmp_path / "pyramid", STAGES)
+        pyramid_figure(hr, tmp_path / "pyramid", STAGES, SETTINGS)
         drawing = (tmp_path / "pyramid.svg").read_text("utf-8")
         assert (tmp_path / "pyramid.png").exists()
         for text in ("stage 1: 4 µm", "stage 4: 0.5 µm", "mixed 0%", "clay", ">mixed<"):

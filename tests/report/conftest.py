@@ -70,7 +70,9 @@ def run_chain(config: Config, sample: Sample) -> None:
         pixel_um_target=1.0,
     )  # fmt: skip
     for stage in range(1, stages + 1):
-        pyramid(at.hr_labels, at.pyramid(stage), stage=stage, stages=stages)
+        pyramid(
+            at.hr_labels, at.pyramid(stage), stage=stage, stages=stages, settings=config.pyramid
+        )
         previous = at.weights(stage - 1) if stage > 1 else None
         train(
             at.lr_labels, at.pyramid(stage), previous, at.weights(stage),

@@ -12,7 +12,7 @@ import yaml
 from octolith.errors import InputError
 from octolith.phases import Phases
 from octolith.segmentation import resample
-from octolith.settings.steps import DenoiseSettings, SegmentationSettings
+from octolith.settings.steps import DenoiseSettings, PyramidSettings, SegmentationSettings
 from octolith.steps.pyramid import pyramid
 from octolith.steps.segment import segment, segment_images
 from octolith.volumes import OUTSIDE, open_volume, read_images, write_volume
@@ -203,5 +203,5 @@ def test_pages_of_an_image_keep_the_axes_they_are_perpendicular_to(images, tmp_p
         images(across, along), labels, BINARY, TWO, pixel_um_target=1.0, pixel_um_given=1.0,
         axes=["z", "yx"],
     )  # fmt: skip
-    pyramid(labels, classes, stage=1, stages=2)
+    pyramid(labels, classes, stage=1, stages=2, settings=PyramidSettings())
     assert read_images(labels).axes == read_images(classes).axes == ["z", "z", "yx"]

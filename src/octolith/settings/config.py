@@ -18,6 +18,7 @@ from octolith.settings.steps import (
     DescribeSettings,
     ExportSettings,
     NetworkSettings,
+    PyramidSettings,
     SegmentationSettings,
     SmoothSettings,
     SuperResolveSettings,
@@ -38,6 +39,7 @@ class Config(Settings):
     segmentations: dict[str, SegmentationSettings] = Field(
         description="Named ways to turn an image into phases; the sample sheet picks one."
     )
+    pyramid: PyramidSettings = PyramidSettings()
     train: TrainSettings = TrainSettings()
     superresolve: SuperResolveSettings = SuperResolveSettings()
     smooth: SmoothSettings = SmoothSettings()

@@ -77,6 +77,16 @@ class SegmentationSettings(Settings):
         return bands
 
 
+class PyramidSettings(Settings):
+    """What counts as mixed in the HR images."""
+
+    reach: float = Field(
+        0.25, ge=0, le=2, description="How far around a patch, over its edge, another phase makes "
+        "it mixed. 0.25: as often as the octree's cubes are. 0: as in paper 1, where a square is "
+        "mixed less often than a cube, and a third of the rock's mixed nodes are not refined."
+    )  # fmt: skip
+
+
 class SuperResolveSettings(Settings):
     """How the volume is cut into jobs, and how many realisations are made."""
 

@@ -106,6 +106,11 @@ class StageSettings(Settings):
     tied_phases: tuple[str, ...] | None = Field(
         None, description="Phases that LR ties down. None: the pore alone."
     )
+    calibrate: bool = Field(
+        True,
+        description="At the end of the stage, move the biases of its classifier until the LR "
+        "volume has, refined, as much of every class as the HR images. The paper does not.",
+    )
     ema: float = Field(0.999, ge=0, lt=1, description="Moving average of the generator; 0: none.")
     clip: float = Field(0.0, ge=0, description="Largest gradient norm; 0: no clipping.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(

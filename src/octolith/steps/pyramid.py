@@ -10,10 +10,13 @@ from octolith import figures
 from octolith.errors import InputError
 from octolith.phases import Phases
 from octolith.pyramid import classes, mixed_fraction, patch_size
+from octolith.settings.steps import PyramidSettings
 from octolith.volumes import ImageSet, read_images, write_images
 
 
-def pyramid(hr_h5: str | Path, out_h5: str | Path, stage: int, stages: int) -> None:
+def pyramid(
+    hr_h5: str | Path, out_h5: str | Path, stage: int, stages: int, settings: PyramidSettings
+) -> None:
     """Write the classes of every HR image at one stage.
 
     Parameters
@@ -21,6 +24,7 @@ def pyramid(hr_h5: str | Path, out_h5: str | Path, stage: int, stages: int) -> N
     hr_h5 : the label images, as `segment_images` writes them.
     out_h5 : the set of class images to be: code K is mixed, and a pixel is as large as a patch.
     stage, stages : s and S.
+    settings : the branch ``pyramid`` of the configuration.
 
     Raises
     ------
@@ -34,13 +38,15 @@ def pyramid(hr_h5: str | Path, out_h5: str | Path, stage: int, stages: int) -> N
                 f"{hr_h5}: {name}", f"{image.shape[0]} × {image.shape[1]} pixels",
                 f"at least {patch} × {patch} at stage {stage} of {stages}", "Leave the image out.",
             )  # fmt: skip
-    classified = [classes(image, phases.mixed, patch) for image in hr.images]
+    classified = [classes(image, phases.mixed, patch, settings.reach) for image in hr.images]
     write_images(
         out_h5, classified, pixel * patch, phases=phases, names=hr.names, axes=hr.axes
     )  # fmt: skip
 
 
-def pyramid_figure(hr_h5: str | Path, figure_stem: str | Path, stages: int) -> None:
+def pyramid_figure(
+    hr_h5: str | Path, figure_stem: str | Path, stages: int, settings: PyramidSettings
+) -> None:
     """Draw the first HR image at every stage, mixed patches in white (as paper 1, figure 7).
 
     The titles give the size of a patch and the share of mixed ones in all images together.
@@ -50,12 +56,13 @@ def pyramid_figure(hr_h5: str | Path, figure_stem: str | Path, stages: int) -> N
     hr_h5 : the label images.
     figure_stem : path without suffix; there will be an SVG and a PNG.
     stages : S.
+    settings : the branch ``pyramid`` of the configuration.
     """
     hr, phases, pixel = _labels(hr_h5)
     figure, (row,) = figures.new(1, stages, width=2.6 * stages + 1, height=3.2)
     for stage, axis in enumerate(row, 1):
         patch = patch_size(stage, stages)
-        classified = [classes(image, phases.mixed, patch) for image in hr.images]
+        classified = [classes(image, phases.mixed, patch, settings.reach) for image in hr.images]
         together = np.concatenate([one.ravel() for one in classified])
         share = mixed_fraction(together, phases.mixed)
         title = f"stage {stage}: {pixel * patch:.3g} µm\nmixed {share:.0%}"

@@ -98,6 +98,8 @@ def train(
         best = run.run(saved)
         if distributed.rank() > 0:
             return
+        if of_stage.calibrate:
+            run.calibrate(best)
         for path, state in ((out.parent / "last.safetensors", run.average), (out, best)):
             run.block.load_state_dict(state.state_dict())
             weights.save(path, header, {"generator": generator, "critic": critic})

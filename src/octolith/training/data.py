@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from octolith.blocks import Box
 from octolith.errors import InputError
 from octolith.networks import Block
 from octolith.phases import OUTSIDE
@@ -54,22 +56,45 @@ class Cubes:
             corner, cube = self._cube(generator)
             corners.append(corner)
             cubes.append(cube)
-        a, b, c = self.halo
-        core = ((a, b, c), (a + self.edge, b + self.edge, c + self.edge))
         labels = torch.from_numpy(np.stack(cubes))
-        return Block(labels, torch.tensor(corners), core, seed)
+        return Block(labels, torch.tensor(corners), self._core, seed)
+
+    def lattice(self, along: int) -> Iterator[Block]:
+        """Cubes inside the rock, one by one, evenly spread: at most ``along`` on each axis."""
+        starts = [
+            np.unique(np.linspace(0, n - e, along).astype(int)).tolist()
+            for n, e in zip(self.labels.shape, self._extents, strict=True)
+        ]
+        for corner in product(*starts):
+            cube = self._inside(corner)
+            if cube is not None:
+                at = torch.tensor([corner])
+                yield Block(torch.from_numpy(cube[None].copy()), at, self._core, seed=0)
+
+    @property
+    def _extents(self) -> list[int]:
+        return [self.edge + 2 * h for h in self.halo]
+
+    @property
+    def _core(self) -> Box:
+        a, b, c = self.halo
+        return (a, b, c), (a + self.edge, b + self.edge, c + self.edge)
+
+    def _inside(self, corner: Sequence[int]) -> np.ndarray | None:
+        """The cube at a corner, halo included; None where the rock ends in it."""
+        at = tuple(slice(c, c + e) for c, e in zip(corner, self._extents, strict=True))
+        cube = np.asarray(self.labels[at])
+        inner = tuple(slice(h, h + self.edge) for h in self.halo)
+        return None if (cube[inner] == OUTSIDE).any() else cube
 
     def _cube(self, generator: torch.Generator) -> tuple[list[int], np.ndarray]:
-        extents = [self.edge + 2 * h for h in self.halo]
         for _ in range(TRIES):
             corner = [
                 uniform(n - e + 1, generator)
-                for n, e in zip(self.labels.shape, extents, strict=True)
+                for n, e in zip(self.labels.shape, self._extents, strict=True)
             ]
-            at = tuple(slice(c, c + e) for c, e in zip(corner, extents, strict=True))
-            cube = np.asarray(self.labels[at])
-            inner = tuple(slice(h, h + self.edge) for h in self.halo)
-            if not (cube[inner] == OUTSIDE).any():
+            cube = self._inside(corner)
+            if cube is not None:
                 return corner, cube
         raise InputError(
             "train.lr_cube", f"no cube of {self.edge} voxels inside the rock", "one",

@@ -33,6 +33,7 @@ from octolith.settings.training import StageSettings
 from octolith.training import checkpoint, distributed
 from octolith.training.augmentation import MEMORY, adapted, augment, overfitting
 from octolith.training.board import Board
+from octolith.training.calibration import calibrated, image_shares
 from octolith.training.data import AXES, Cubes, Panels, random_planes
 from octolith.training.health import (
     ALL_ALIKE,
@@ -447,6 +448,29 @@ class Stage:
         if distributed.rank() == 0:
             self._picture(generated)
         return found | {"error": error, "diversity": self._diversity(generated)}
+
+    def calibrate(self, trained: nn.Module) -> None:
+        """Give the classes the shares that they have in the HR images, in place.
+
+        Parameters
+        ----------
+        trained : weights of this stage, as `run` returns them.
+        """
+        self.block.load_state_dict(trained.state_dict())
+        self.generator.eval()
+        sets = self.panels.images().values()
+        hr = np.mean([image_shares(own, self.phases.mixed + 1) for own in sets], axis=0)
+        with torch.no_grad():
+            change = calibrated(
+                lambda block: self.grow(self._to(block)),
+                self.cubes, hr, self.stage == self.generator.final,
+            )  # fmt: skip
+        self.generator.freeze_before(self.stage)
+        if change is None:
+            log.warning("stage %d: no cube of rock to calibrate on", self.stage)
+            return
+        trained.state_dict()["classify.bias"] += torch.from_numpy(change).to(self.device)
+        log.info("stage %d: biases changed by %s", self.stage, np.round(change, 3).tolist())
 
     def _measure(self, planes: Sequence[np.ndarray | Tensor]) -> Statistics:
         found = [torch.as_tensor(plane) for plane in planes]
