@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from octolith.pyramid import classes, patch_size
+from octolith.settings.steps import PyramidSettings
 from octolith.settings.training import TrainSettings
 from octolith.steps.train import train
 from octolith.volumes import write_images, write_volume
@@ -44,7 +45,8 @@ def train_chain(
 
 def _pyramid(case: Case, folder: Path, stage: int, axes: Sequence[str] | None) -> Path:
     patch = patch_size(stage, case.stages)
-    images = [classes(image, len(case.phases), patch) for image in case.images]
+    reach = PyramidSettings().reach
+    images = [classes(image, len(case.phases), patch, reach) for image in case.images]
     path = folder / f"stage{stage}.h5"
     names = [f"image{i}" for i in range(len(images))]
     write_images(path, images, float(patch), phases=case.phases, names=names, axes=axes)

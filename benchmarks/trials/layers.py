@@ -68,15 +68,16 @@ def layers() -> tuple[Case, list[str]]:
     return case, axes
 
 
-def mixed_shares(case: Case, axes: list[str]) -> dict[str, float]:
+def mixed_shares(case: Case, axes: list[str], reach: float) -> dict[str, float]:
     """At stage 1: of the patches of the images across z, across y and x, and of the rock's cells.
 
-    A cell of more than one phase often shows only one of them in a section.
+    A cell of more than one phase often shows only one of them in a section; so patches have a
+    reach (`octolith.pyramid`), which makes up for it where the rock is isotropic.
     """
 
     def share(across: str) -> float:
         own = [image for image, axis in zip(case.images, axes, strict=True) if axis in across]
-        return float(np.mean([mixed_fraction(classes(i, 2, SCALE), 2) for i in own]))
+        return float(np.mean([mixed_fraction(classes(i, 2, SCALE, reach), 2) for i in own]))
 
     z, y, x = (n // SCALE for n in case.truth.shape)
     cells = case.truth.reshape(z, SCALE, y, SCALE, x, SCALE)

@@ -135,12 +135,12 @@ def _verdict_of_layers(records: All, true: Record) -> Iterator[str]:
         "With a critic for each set of axes chords are truer than with one for all, pair by pair "
         "of one seed, "
         + ", ".join(f"along {axis} in {wins[axis]} of {len(pairs)}" for axis in AXES)
-        + ". What neither can mend: a node of the octree is mixed or not, whichever way one looks "
-        f"at it, but at stage 1 the images across z have {true['mixed']['z']:.0%} of mixed "
-        f"patches and those across y and x {true['mixed']['yx']:.0%}, where of the rock's cells "
-        f"{true['mixed']['cells']:.0%} are mixed. With a critic for each set the generator came "
-        f"to {_percent(aware)}, with one to {_percent(blind)}. What it then takes for one phase "
-        "cannot be layered any more."
+        + ". What makes it hard: a node of the octree is mixed or not, whichever way one looks at "
+        f"it, but at stage 1 {true['mixed']['z']:.0%} of the patches of images across z are mixed "
+        f"and {true['mixed']['yx']:.0%} of those across y and x (with the reach that patches have), "
+        f"where of the rock's cells {true['mixed']['cells']:.0%} are. The generator came to "
+        f"{_percent(aware)} with a critic for each set and to {_percent(blind)} with one; what it "
+        "has taken for one phase can be layered no more."
     )
 
 

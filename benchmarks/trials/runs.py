@@ -15,6 +15,7 @@ from scipy.stats import wasserstein_distance
 
 from octolith import figures
 from octolith.descriptors import measure
+from octolith.settings.steps import PyramidSettings
 from octolith.settings.training import TrainSettings
 from octolith.volumes import write_volume
 from trials.along import along_axes
@@ -50,7 +51,7 @@ def without_training(
     case, axes = layered()
     made = volume(case)
     draw(case, made, pictures / f"experiments-layers-{name}")
-    return _along(case, made) | {"mixed": mixed_shares(case, axes)}
+    return _along(case, made) | {"mixed": mixed_shares(case, axes, PyramidSettings().reach)}
 
 
 def by_axis(

@@ -48,7 +48,7 @@ def test_sections_of_layers_are_less_mixed_than_cells():
     rock = np.tile(rock, (1, 16, 16))
     empty = np.zeros((1, 1, 1), np.uint8)
     case = cases.Case(BINARY, 4, [rock[0], rock[:, 0]], empty, empty, rock, rock)
-    assert layers.mixed_shares(case, ["z", "x"]) == {"z": 0.0, "yx": 1.0, "cells": 1.0}
+    assert layers.mixed_shares(case, ["z", "x"], 0.0) == {"z": 0.0, "yx": 1.0, "cells": 1.0}
 
 
 def test_few_images_are_windows_and_other_ones_for_every_seed(rng):
