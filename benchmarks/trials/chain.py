@@ -16,8 +16,8 @@ from validation.cases import Case
 
 
 def train_chain(
-    case: Case, folder: Path, settings: TrainSettings, seed: int,
-    axes: Sequence[str] | None = None,
+    case: Case, folder: Path, settings: TrainSettings, seed: int, *,
+    axes: Sequence[str] | None = None, reach: float = PyramidSettings().reach,
 ) -> tuple[Path, float]:  # fmt: skip
     """The weights of the last stage, and the seconds that its log and those before it count.
 
@@ -25,6 +25,7 @@ def train_chain(
     ----------
     folder : for everything; stages that are there are not trained again.
     axes : of each image, the axes that it serves; None: no image has a direction.
+    reach : of the patches of the HR pyramid.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_volume(folder / "lr.h5", case.lr, (float(case.scale),) * 3, phases=case.phases)
@@ -32,7 +33,7 @@ def train_chain(
     for stage in range(1, case.stages + 1):
         out = folder / f"train{stage}" / "weights.safetensors"
         if not out.is_file():
-            pyramid = _pyramid(case, folder, stage, axes)
+            pyramid = _pyramid(case, folder, stage, axes, reach)
             train(
                 folder / "lr.h5", pyramid, trained, out, stage=stage, stages=case.stages,
                 settings=settings, phases=case.phases, seed=seed,
@@ -43,9 +44,10 @@ def train_chain(
     return trained, seconds
 
 
-def _pyramid(case: Case, folder: Path, stage: int, axes: Sequence[str] | None) -> Path:
+def _pyramid(
+    case: Case, folder: Path, stage: int, axes: Sequence[str] | None, reach: float
+) -> Path:
     patch = patch_size(stage, case.stages)
-    reach = PyramidSettings().reach
     images = [classes(image, len(case.phases), patch, reach) for image in case.images]
     path = folder / f"stage{stage}.h5"
     names = [f"image{i}" for i in range(len(images))]

@@ -135,13 +135,20 @@ def _verdict_of_layers(records: All, true: Record) -> Iterator[str]:
         "With a critic for each set of axes chords are truer than with one for all, pair by pair "
         "of one seed, "
         + ", ".join(f"along {axis} in {wins[axis]} of {len(pairs)}" for axis in AXES)
-        + ". What makes it hard: a node of the octree is mixed or not, whichever way one looks at "
+        + f". Along the layers nearest has {_along_layers(of(records, 'layers', 'nearest'))} voxels, "
+        f"one critic {_along_layers(blind)}, two {_along_layers(aware)} and the truth "
+        f"{_along_layers([true])}. What makes it hard: a node of the octree is mixed or not, whichever way one looks at "
         f"it, but at stage 1 {true['mixed']['z']:.0%} of the patches of images across z are mixed "
-        f"and {true['mixed']['yx']:.0%} of those across y and x (with the reach that patches have), "
+        f"and {true['mixed']['yx']:.0%} of those across y and x (with the reach of patches), "
         f"where of the rock's cells {true['mixed']['cells']:.0%} are. The generator came to "
         f"{_percent(aware)} with a critic for each set and to {_percent(blind)} with one; what it "
         "has taken for one phase can be layered no more."
     )
+
+
+def _along_layers(found: list[Record]) -> str:
+    """Mean chord along y and x."""
+    return f"{np.mean([r['chord'][axis] for r in found for axis in 'yx']):.1f}"
 
 
 def _percent(found: list[Record]) -> str:
@@ -178,8 +185,8 @@ def _few(records: All) -> Iterator[str]:
         "other ones for every seed and all of about the rock's porosity, and judged on the other "
         "half of the rock. `augment` holds one of two images out: it is compared with a training "
         "without it on the other one alone. Steps, seeds and settings are the same: "
-        f"`{json.dumps(FEW['all'])}` in the preset. Errors are those of the pore, as in "
-        "[validation.md](validation.md)."
+        f"`{json.dumps(FEW['all'])}` in the preset, and patches without reach. Errors are "
+        "those of the pore, as in [validation.md](validation.md)."
     )
     rows: dict[str, Callable[[Record], float | None]] = {
         f"error, {words}": lambda r, n=name: r["errors"].get(n) for name, words in ERRORS.items()
@@ -223,7 +230,8 @@ def _idle(found: list[Record]) -> str:
         return ""
     return (
         " But it never began: r_v did not get there while training, so that the two trainings "
-        "differ in nothing but their random numbers, and by how much they differ is chance."
+        "differ in nothing but their random numbers and the images by which their best epoch is "
+        "chosen: by how much they differ is chance."
     )
 
 
