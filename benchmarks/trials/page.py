@@ -126,6 +126,7 @@ def _verdict_of_layers(records: All, true: Record) -> Iterator[str]:
     pairs = [(a, b) for a in blind for b in aware if a["seed"] == b["seed"]]
     if not pairs:
         return
+    nearest = of(records, "layers", "nearest")
     wins = {
         axis: sum(abs(b["chord"][axis] - true["chord"][axis])
                   < abs(a["chord"][axis] - true["chord"][axis]) for a, b in pairs)
@@ -135,11 +136,11 @@ def _verdict_of_layers(records: All, true: Record) -> Iterator[str]:
         "With a critic for each set of axes chords are truer than with one for all, pair by pair "
         "of one seed, "
         + ", ".join(f"along {axis} in {wins[axis]} of {len(pairs)}" for axis in AXES)
-        + f". Along the layers nearest has {_along_layers(of(records, 'layers', 'nearest'))} voxels, "
+        + f". Along the layers nearest has {_along_layers(nearest)} voxels, "
         f"one critic {_along_layers(blind)}, two {_along_layers(aware)} and the truth "
-        f"{_along_layers([true])}. What makes it hard: a node of the octree is mixed or not, whichever way one looks at "
-        f"it, but at stage 1 {true['mixed']['z']:.0%} of the patches of images across z are mixed "
-        f"and {true['mixed']['yx']:.0%} of those across y and x (with the reach of patches), "
+        f"{_along_layers([true])}. What makes it hard: a node of the octree is mixed or "
+        f"not, whichever way one looks at it, but at stage 1 {true['mixed']['z']:.0%} of the "
+        f"patches of images across z are mixed and {true['mixed']['yx']:.0%} of those across y and x (with the reach of patches), "
         f"where of the rock's cells {true['mixed']['cells']:.0%} are. The generator came to "
         f"{_percent(aware)} with a critic for each set and to {_percent(blind)} with one; what it "
         "has taken for one phase can be layered no more."
