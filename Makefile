@@ -87,7 +87,7 @@ pins: $(VENV)/installed-dev ## The versions of this environment into constraints
 
 # ---- benchmarks ------------------------------------------------------------------------------
 
-.PHONY: bench-octree bench-descriptors bench-smoothing bench-scale network-rocks validate learn
+.PHONY: bench-octree bench-descriptors bench-smoothing bench-scale network-rocks validate learn experiments
 bench-octree: $(VENV)/installed-dev ## Octree engines against each other
 	@python benchmarks/bench_octree.py
 bench-descriptors: $(VENV)/installed-dev ## Descriptors against porespy and friends
@@ -102,6 +102,8 @@ validate: $(VENV)/installed-dev ## Is the rock truer? Rocks of known truth: make
 	@OCTOLITH_ROCK_DATA=$(abspath $(ROCK_DATA)) python benchmarks/validate.py --threads $(CORES)
 learn: $(VENV)/installed-dev ## Does the preset learn, stage by stage? On the phantom, against interpolation
 	@python benchmarks/learn.py phantom
+experiments: $(VENV)/installed-dev ## Layered rock and few images, measured: make experiments ROCK_DATA=folder
+	@OCTOLITH_ROCK_DATA=$(abspath $(ROCK_DATA)) python benchmarks/experiments.py
 
 .PHONY: clean
 clean: ## Remove results and the environment
