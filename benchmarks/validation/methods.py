@@ -213,7 +213,6 @@ def fits(case_name: str, method: str) -> bool:
     return case_name not in UNPAIRED or method != "elsewhere"
 
 
-TIED = {"voxel_weight": 300.0, "settle_epochs": 5}
 METHODS: dict[str, tuple[str, Method]] = {
     "nearest": ("nearest", partial(interpolated, order=0)),
     "trilinear": ("trilinear", partial(interpolated, order=1)),
@@ -224,12 +223,21 @@ METHODS: dict[str, tuple[str, Method]] = {
 }
 """Name -> title, and the method; in the order of the report."""
 
+# What the preset was before cubes and calibration, which some trainings were made with.
+BEFORE: dict[str, Any] = {"calibrate": False, "voxel_weight": 10.0, "settle_epochs": 0}
+TIED = BEFORE | {"voxel_weight": 300.0, "settle_epochs": 5}
+SQUARES = "squares for cubes, no calibration"
 ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "v100": ("voxel 100", {"all": {"voxel_weight": 100.0}}),
-    "v300": ("voxel 300, settling", {"all": TIED}),
-    "v300-prior30": ("voxel 300, settling, prior 30", {"all": TIED | {"prior_weight": 30.0}}),
-    "v300-prior100": ("voxel 300, settling, prior 100", {"all": TIED | {"prior_weight": 100.0}}),
-    "squares": ("squares for cubes, as in the paper", {"reach": 0.0}),
+    "v10": ("voxel 10, no settling", {"all": {"voxel_weight": 10.0, "settle_epochs": 0}}),
+    "uncalibrated": ("no calibration", {"all": {"calibrate": False}}),
+    "squares": (f"{SQUARES}, voxel 10", {"reach": 0.0, "all": BEFORE}),
+    "v100": (f"{SQUARES}, voxel 100", {"reach": 0.0, "all": BEFORE | {"voxel_weight": 100.0}}),
+    "v300": (f"{SQUARES}, voxel 300, settling", {"reach": 0.0, "all": TIED}),
+    "v300-prior100": (
+        f"{SQUARES}, voxel 300, settling, prior 100",
+        {"reach": 0.0, "all": TIED | {"prior_weight": 100.0}},
+    ),
+    "prior100": ("prior 100", {"all": {"prior_weight": 100.0}}),
     "noise0": ("no noise", {"generator": {"noise": 0}}),
     "context0": ("no context, as in the paper", {"generator": {"context": False}}),
     "soft": ("the critic sees probabilities, as in the paper", {"all": {"hard": False}}),

@@ -21,7 +21,8 @@ TINY = {
     "generator": {"widths": [[4, 4], [4, 4]]},
     "critic": {"widths": [6, 5], "trunk": []},
     "all": {
-        "epochs": 2, "iterations": 3, "batch": 1, "planes": 3, "check_every": 1, "fade_epochs": 1
+        "epochs": 2, "iterations": 3, "batch": 1, "planes": 3, "check_every": 1, "fade_epochs": 1,
+        "settle_epochs": 0, "voxel_weight": 10.0,
     },
 }  # fmt: skip
 

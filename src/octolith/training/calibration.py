@@ -35,28 +35,31 @@ class Sample:
     Attributes
     ----------
     decided : (K+1,) shares of the volume that coarser levels have decided.
-    logits : (n, K+1) of finest nodes, which stand for the rest of it alike.
+    logits : (n, K+1) of finest nodes, which stand for the rest of it.
+    weights : (n,) how much of the rest each stands for, 1 in all.
     lr : (K+1,) shares of the LR phases in the same place.
     """
 
     decided: np.ndarray
     logits: np.ndarray
+    weights: np.ndarray
     lr: np.ndarray
 
 
 def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: int) -> Sample:
     """Grow blocks and take stock of them."""
-    decided, logits, lr = np.zeros(classes), [], np.zeros(classes)
+    decided, logits, weights, lr = np.zeros(classes), [], [], np.zeros(classes)
     count = 0
     for block in blocks:
         growth = grow(block)
         decided += _decided(growth, classes)
-        step = -(-len(growth.logits) // NODES)
-        rows = growth.logits[::step].float().cpu().numpy()
-        logits.append(rows)
+        step = max(1, -(-len(growth.logits) // NODES))
+        logits.append(growth.logits[::step].float().cpu().numpy())
+        weights.append(np.full(len(logits[-1]), float(step)))
         lr += shares(core_labels(block), classes)
         count += 1
-    return Sample(decided / count, np.concatenate(logits), lr / count)
+    each = np.concatenate(weights)
+    return Sample(decided / count, np.concatenate(logits), each / max(1.0, each.sum()), lr / count)
 
 
 def _decided(growth: Growth, classes: int) -> np.ndarray:
@@ -90,15 +93,17 @@ def biases(found: Sample, wanted: np.ndarray) -> np.ndarray:
     """(classes,) to add to the logits, so that the volume has the shares that are wanted.
 
     Their mean is 0. A class that coarser levels already have too much of gets none of the rest, or
-    as little as the limit allows.
+    as little as the limit allows. Nothing changes where nothing is left to decide.
     """
     rest = np.clip(wanted - found.decided, 0, None)
+    if not len(found.logits) or not rest.sum():
+        return np.zeros(len(wanted))
     rest /= rest.sum()
 
     def dual(bias: np.ndarray) -> tuple[float, np.ndarray]:
         scores = found.logits + bias
-        chosen = np.bincount(scores.argmax(1), minlength=len(bias)) / len(scores)
-        return float(scores.max(1).mean() - bias @ rest), chosen - rest
+        chosen = np.bincount(scores.argmax(1), found.weights, len(bias))
+        return float(found.weights @ scores.max(1) - bias @ rest), chosen - rest
 
     limits = [(-LIMIT, LIMIT)] * len(wanted)
     start = np.zeros(len(wanted))
@@ -128,5 +133,5 @@ def calibrated(
     wanted = np.clip(hr + excess, 0, None)
     if not stage_is_last:
         return biases(found, wanted)
-    phases = Sample(found.decided[:-1], found.logits[:, :-1], found.lr[:-1])
+    phases = Sample(found.decided[:-1], found.logits[:, :-1], found.weights, found.lr[:-1])
     return np.append(biases(phases, wanted[:-1]), 0.0)

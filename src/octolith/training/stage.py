@@ -290,7 +290,8 @@ class Stage:
         """Of the learning rates: 1, falling to 0 over the last epochs."""
         s, p = self.settings, self.progress
         left = (s.epochs - p.epoch) * s.iterations - p.iteration
-        return min(1.0, left / (s.settle_epochs * s.iterations)) if s.settle_epochs else 1.0
+        settling = min(s.settle_epochs, s.epochs) * s.iterations
+        return min(1.0, left / settling) if settling else 1.0
 
     @property
     def alpha(self) -> float:
