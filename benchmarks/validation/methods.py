@@ -228,7 +228,7 @@ BEFORE: dict[str, Any] = {"calibrate": False, "voxel_weight": 10.0, "settle_epoc
 TIED = BEFORE | {"voxel_weight": 300.0, "settle_epochs": 5}
 SQUARES = "squares for cubes, no calibration"
 ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "v10": ("voxel 10, no settling", {"all": {"voxel_weight": 10.0, "settle_epochs": 0}}),
+    "firm": ("voxel 300", {"all": {"voxel_weight": 300.0}}),
     "uncalibrated": ("no calibration", {"all": {"calibrate": False}}),
     "squares": (f"{SQUARES}, voxel 10", {"reach": 0.0, "all": BEFORE}),
     "v100": (f"{SQUARES}, voxel 100", {"reach": 0.0, "all": BEFORE | {"voxel_weight": 100.0}}),
