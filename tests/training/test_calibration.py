@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from rocks import blobs, make_rock, tiny_stage
 
 from octolith.phases import OUTSIDE
-from octolith.training.calibration import Sample, biases, image_shares, sample, shares
+from octolith.training.calibration import Sample, biases, sample, shares
 from octolith.training.data import Cubes
 
 CLASSES = 3
@@ -79,7 +79,7 @@ def test_nodes_count_as_much_as_they_stand_for():
 
 def test_shares_are_of_the_rock():
     image = np.array([[0, 0, 1, OUTSIDE]], np.uint8)
-    np.testing.assert_allclose(image_shares([image, image], 3), [2 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(shares(np.stack([image, image]), 3), [2 / 3, 1 / 3, 0])
 
 
 @pytest.mark.parametrize("shape", [(24, 24, 24), (10, 30, 17)])
@@ -106,7 +106,7 @@ def test_a_generator_makes_as_much_of_every_class_as_its_images_have(tmp_path, s
     """Off by less than a node in a hundred afterwards, whatever it was before."""
     make_rock(tmp_path)
     run = tiny_stage(tmp_path, stage)
-    wanted = image_shares(run.panels.images()["zyx"], 3)
+    wanted = shares(np.stack(run.panels.images()["zyx"]), 3)
     run.calibrate(run.best)
     run.block.load_state_dict(run.best.state_dict())
     run.generator.eval()

@@ -45,6 +45,12 @@ class Block:
         _, z, y, x = self.labels.shape
         return z, y, x
 
+    @property
+    def core_labels(self) -> Tensor:
+        """The labels of the core alone."""
+        (z0, y0, x0), (z1, y1, x1) = self.core
+        return self.labels[:, z0:z1, y0:y1, x0:x1]
+
 
 @dataclass(frozen=True)
 class Growth:

@@ -11,7 +11,7 @@ Computational Optimal Transport, 2019, section 5.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,7 @@ def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: in
         step = max(1, -(-len(growth.logits) // NODES))
         logits.append(growth.logits[::step].float().cpu().numpy())
         weights.append(np.full(len(logits[-1]), float(step)))
-        lr += shares(core_labels(block), classes)
+        lr += shares(block.core_labels.cpu().numpy(), classes)
         count += 1
     each = np.concatenate(weights)
     return Sample(decided / count, np.concatenate(logits), each / max(1.0, each.sum()), lr / count)
@@ -72,21 +72,10 @@ def _decided(growth: Growth, classes: int) -> np.ndarray:
     return total.numpy()
 
 
-def core_labels(block: Block) -> np.ndarray:
-    """LR labels of a block's core."""
-    (z0, y0, x0), (z1, y1, x1) = block.core
-    return block.labels[:, z0:z1, y0:y1, x0:x1].cpu().numpy()
-
-
 def shares(labels: np.ndarray, classes: int) -> np.ndarray:
     """(classes,) of the rock."""
     counts = np.bincount(labels.ravel(), minlength=OUTSIDE + 1)[:classes]
     return counts / max(1, counts.sum())
-
-
-def image_shares(images: Sequence[np.ndarray], classes: int) -> np.ndarray:
-    """(classes,) of all images together."""
-    return shares(np.concatenate([image.ravel() for image in images]), classes)
 
 
 def biases(found: Sample, wanted: np.ndarray) -> np.ndarray:

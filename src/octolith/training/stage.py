@@ -33,7 +33,7 @@ from octolith.settings.training import StageSettings
 from octolith.training import checkpoint, distributed
 from octolith.training.augmentation import MEMORY, adapted, augment, overfitting
 from octolith.training.board import Board
-from octolith.training.calibration import calibrated, image_shares
+from octolith.training.calibration import calibrated
 from octolith.training.data import AXES, Cubes, Panels, random_planes
 from octolith.training.health import (
     ALL_ALIKE,
@@ -243,10 +243,10 @@ class Stage:
         """What planes want of the nodes, a few at a time; then through the generator once."""
         s = self.settings
         nodes = growth.detached(learning=True)
-        tie = voxel_loss(nodes, core(block), self.tied, s.voxel_form, s.voxel_tolerance)
+        tie = voxel_loss(nodes, block.core_labels, self.tied, s.voxel_form, s.voxel_tolerance)
         total = self._backward(3 * s.voxel_weight * tie)
         if s.prior_weight:
-            prior = prior_loss(nodes, core(block), s.hard)
+            prior = prior_loss(nodes, block.core_labels, s.hard)
             total += self._backward(3 * s.prior_weight * prior)
         for axis in range(3):
             for part in self._parts(where[axis]):
@@ -440,7 +440,9 @@ class Stage:
                 for axis, own in enumerate(generated):
                     own.append(self.draw(growth, axis, where[axis]).argmax(1).byte().cpu())
                 s = self.settings
-                ties.append(voxel_loss(growth, core(block), self.tied, s.voxel_form, 0.0).item())
+                ties.append(
+                    voxel_loss(growth, block.core_labels, self.tied, s.voxel_form, 0.0).item()
+                )
         self.generator.freeze_before(self.stage)
         self.block.load_state_dict(trained)
         found = self._compare(generated)
@@ -459,8 +461,7 @@ class Stage:
         """
         self.block.load_state_dict(trained.state_dict())
         self.generator.eval()
-        sets = self.panels.images().values()
-        hr = np.mean([image_shares(own, self.phases.mixed + 1) for own in sets], axis=0)
+        hr = np.mean([real.fractions.numpy() for real in self.real.values()], axis=0)
         with torch.no_grad():
             change = calibrated(
                 lambda block: self.grow(self._to(block)),
@@ -577,12 +578,6 @@ class Stage:
 def good_copy(saved: Path) -> Path:
     """Where the last checkpoint that was judged healthy lies, beside the last one of all."""
     return saved.with_name(f"{saved.stem}-good{saved.suffix}")
-
-
-def core(block: Block) -> Tensor:
-    """The LR labels of a block's core."""
-    (z0, y0, x0), (z1, y1, x1) = block.core
-    return block.labels[:, z0:z1, y0:y1, x0:x1]
 
 
 def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
