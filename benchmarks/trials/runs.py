@@ -19,13 +19,12 @@ from octolith.settings.steps import PyramidSettings
 from octolith.settings.training import TrainSettings
 from octolith.volumes import write_volume
 from trials.along import along_axes
-from trials.chain import train_chain
 from trials.few import SCALE, few_images, rock
 from trials.layers import layers, mixed_shares
 from trials.memory import left_to_train, memory
 from validation.cases import Case
 from validation.measures import compare, overlap
-from validation.methods import interpolate, super_resolve
+from validation.methods import interpolate, super_resolve, train_chain
 
 Found = dict[str, Any]
 Run = Callable[[int, Path, Path], Found]
@@ -62,7 +61,7 @@ def by_axis(
     """Learn the layered rock, with a critic for each of the sets of axes, or one for all."""
     case, axes = layered()
     own = [sets[axis] for axis in axes] if sets else None
-    weights, seconds = train_chain(case, folder, _settings(LAYERS), seed, axes=own)
+    weights, seconds = train_chain(case, folder, settings=_settings(LAYERS), seed=seed, axes=own)
     made = _super_resolved(case, weights, folder)
     if seed == 1:
         draw(case, made, pictures / f"experiments-layers-{name}")
@@ -88,7 +87,7 @@ def by_images(seed: int, folder: Path, pictures: Path, *, augment: float, held_o
     used = left_to_train(case.images, edge, len(case.phases), held_out)
     if not augment:
         case = replace(case, images=used)
-    weights, seconds = train_chain(case, folder, settings, seed, reach=FEW_REACH)
+    weights, seconds = train_chain(case, folder, settings=settings, seed=seed, reach=FEW_REACH)
     known = memory(weights.with_name("last.safetensors"), case.lr, used, others)
     return {
         "settings": changes,

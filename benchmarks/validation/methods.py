@@ -117,14 +117,7 @@ def octolith(
     What was trained stays in ``folder``: a run that was stopped goes on where it was.
     """
     settings = TrainSettings.model_validate(laid_over(case.settings, changes))
-    seconds, trained = 0.0, None
-    write_volume(folder / "lr.h5", case.lr, (float(case.scale),) * 3, phases=case.phases)
-    for stage in range(1, case.stages + 1):
-        trained, spent = train_stage(
-            case, folder, stage, trained, settings=settings, threads=threads, reach=reach
-        )
-        seconds += spent
-    assert trained is not None
+    trained, seconds = train_chain(case, folder, settings=settings, threads=threads, reach=reach)
     write_volume(folder / "judged.h5", case.lr_judged, (float(case.scale),) * 3, phases=case.phases)
     began = time.perf_counter()
     seeds = SEEDS[: case.realisations]
@@ -148,23 +141,42 @@ def laid_over(settings: dict[Any, Any], changes: dict[Any, Any]) -> dict[Any, An
     return settings | changes | both
 
 
+def train_chain(case: Rock, folder: Path, **how: Any) -> tuple[Path, float]:
+    """The weights of the last stage, and the seconds of all trainings; ``how`` of `train_stage`.
+
+    Stages that are in ``folder`` are not trained again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_volume(folder / "lr.h5", case.lr, (float(case.scale),) * 3, phases=case.phases)
+    trained, seconds = None, 0.0
+    for stage in range(1, case.stages + 1):
+        trained, spent = train_stage(case, folder, stage, trained, **how)
+        seconds += spent
+    assert trained is not None
+    return trained, seconds
+
+
 def train_stage(
     case: Rock, folder: Path, stage: int, previous: Path | None, *, settings: TrainSettings,
-    threads: int, reach: float = PyramidSettings().reach,
+    threads: int = 1, reach: float = PyramidSettings().reach, seed: int = 1,
+    axes: Sequence[str] | None = None,
 ) -> tuple[Path, float]:  # fmt: skip
     """The weights of a stage, and the seconds of its training (those of its log).
 
-    ``reach`` is that of the HR pyramid.
+    Parameters
+    ----------
+    reach : of the patches of the HR pyramid.
+    axes : of each image, the axes that it serves; None: no image has a direction.
     """
     pyramid, out = folder / f"stage{stage}.h5", folder / f"train{stage}" / "weights.safetensors"
     if not out.is_file():
         patch = patch_size(stage, case.stages)
         images = [classes(image, len(case.phases), patch, reach) for image in case.images]
         names = [f"image{i}" for i in range(len(images))]
-        write_images(pyramid, images, float(patch), phases=case.phases, names=names)
+        write_images(pyramid, images, float(patch), phases=case.phases, names=names, axes=axes)
         train(
             folder / "lr.h5", pyramid, previous, out, stage=stage, stages=case.stages,
-            settings=settings, phases=case.phases, seed=1, threads=threads,
+            settings=settings, phases=case.phases, seed=seed, threads=threads,
         )  # fmt: skip
     log = (out.parent / "log.csv").read_text().splitlines()
     return out, float(log[-1].split(",")[log[0].split(",").index("seconds")])
