@@ -7,7 +7,7 @@ from pathlib import Path
 
 from validation import unpaired_page
 from validation.cases import CASES
-from validation.methods import ABLATIONS, METHODS
+from validation.methods import ABLATIONS, METHODS, TITLES, fits
 from validation.records import Record
 
 All = Mapping[tuple[str, str], Record]
@@ -50,13 +50,14 @@ FIFTH = ("specific_surface", "two_point_correlation", "lineal_path", "pore_size"
 LIMITED = (*FIFTH, "permeability")
 PERMEABILITY = 0.2
 INTERPOLATIONS = ("nearest", "trilinear", "cubic")
+OURS = ("octolith", "smoothed", "median", *ABLATIONS)
 
 
 def page(records: All, figures: Path) -> str:
     """Markdown of every case that has a record, of the ablations, and of what is missing."""
     parts = [PREFACE]
     for case in CASES:
-        methods = [m for m in METHODS if (case, m) in records]
+        methods = [m for m in TITLES if (case, m) in records]
         if methods:
             parts.append("\n".join(_case(case, methods, records, figures)))
     parts += unpaired_page.parts(records, figures)
@@ -70,7 +71,7 @@ def _case(case: str, methods: list[str], records: All, figures: Path) -> Iterato
     pictures = [m for m in (*methods, "truth") if (figures / f"validation-{case}-{m}.png").exists()]
     yield " ".join(f"![{m}](figures/validation-{case}-{m}.png)" for m in pictures) + "\n"
     own = {m: records[case, m] for m in methods}
-    yield "| | " + " | ".join(METHODS[m][0] for m in methods) + " |"
+    yield "| | " + " | ".join(TITLES[m] for m in methods) + " |"
     yield "|---" * (len(methods) + 1) + "|"
     for (name, phase), title in _rows(own[methods[0]]):
         cells = [_cell(record, own.get("nearest"), name, phase) for record in own.values()]
@@ -82,7 +83,7 @@ def _case(case: str, methods: list[str], records: All, figures: Path) -> Iterato
             iou = own[method]["notes"]["iou_of_vote"]
             votes = ", ".join(f"{phase} {value:.3f}" for phase, value in iou.items())
             yield (
-                f"\n{METHODS[method][0]}: two realisations differ in {honest['spread']:.3f} of the "
+                f"\n{TITLES[method]}: two realisations differ in {honest['spread']:.3f} of the "
                 f"voxels, a realisation and the truth in {honest['error']:.3f}: the spread is "
                 f"{honest['ratio']:.2f} of the error, where 1 would be honest. IoU of the vote of "
                 f"four realisations: {votes}."
@@ -128,7 +129,7 @@ def _ablations(records: All) -> Iterator[str]:
              "pore_size": "pore size", "permeability": "permeability",
              "diffusivity": "diffusivity"}  # fmt: skip
     for case in CASES:
-        known = [m for m in METHODS if (case, m) in records]
+        known = [m for m in TITLES if (case, m) in records]
         if not set(known) & set(ABLATIONS):
             continue
         yield f"\n### {CASES[case][0]}\n"
@@ -142,10 +143,10 @@ def _ablations(records: All) -> Iterator[str]:
             cells += [f"{notes['iou_of_vote']['pore']:.3f}" if honest else "–"]
             cells += [f"{notes['honesty']['ratio']:.2f}" if honest else "–"]
             cells += [f"{record['training_s']:.0f}"]
-            yield f"| {METHODS[method][0]} | " + " | ".join(cells) + " |"
+            yield f"| {TITLES[method]} | " + " | ".join(cells) + " |"
         for method in known:
             if remark := records[case, method]["notes"].get("remark"):
-                yield f"\n{METHODS[method][0]}: {remark}"
+                yield f"\n{TITLES[method]}: {remark}"
     yield (
         "\n*Honesty*: how much two realisations differ, over how much one differs from the truth; "
         "1 where the truth could be one of them. *IoU of the vote*: of what most of four "
@@ -164,11 +165,11 @@ def _failures(records: All) -> Iterator[str]:
     yield "| case | settings | " + " | ".join([*(SHOWN[n] for n in LIMITED), "IoU"]) + " |"
     yield "|---" * (len(LIMITED) + 3) + "|"
     for case in CASES:
-        for method in ("octolith", *ABLATIONS):
+        for method in OURS:
             if (case, method) in records and (case, "nearest") in records:
                 cells = _verdicts(case, records[case, method], records)
-                yield f"| {case} | {METHODS[method][0]} | " + " | ".join(cells) + " |"
-    if rows := list(unpaired_page.reached(records, ("octolith", *ABLATIONS))):
+                yield f"| {case} | {TITLES[method]} | " + " | ".join(cells) + " |"
+    if rows := list(unpaired_page.reached(records, OURS)):
         yield (
             "\nWhere there are images but no truth: volume fractions of all phases within one "
             "standard deviation of the images.\n"
@@ -201,12 +202,12 @@ def _verdict(found: float, limit: float, reached: bool) -> str:
 def _missing(records: All) -> Iterator[str]:
     yield "## Not measured\n"
     for case in CASES:
-        missing = [METHODS[m][0] for m in METHODS
-                   if m not in ABLATIONS and (case, m) not in records]  # fmt: skip
+        asked = [m for m in METHODS if m not in ABLATIONS and fits(case, m)]
+        missing = [TITLES[m] for m in asked if (case, m) not in records]
         if missing:
             yield f"- {CASES[case][0]}: {', '.join(missing)}"
     yield from unpaired_page.missing(records, ABLATIONS)
-    changes = [METHODS[m][0] for m in ABLATIONS if not any(m == other for _, other in records)]
+    changes = [TITLES[m] for m in ABLATIONS if not any(m == other for _, other in records)]
     if changes:
         yield f"- On no case: {', '.join(changes)}"
 

@@ -13,7 +13,7 @@ from octolith.phases import Phases
 from validation import measures, sections
 from validation.cases import CASES, Case
 from validation.measures import Properties, honesty, overlap, vote
-from validation.methods import METHODS, Made
+from validation.methods import METHODS, TITLES, Made
 from validation.records import Record, Records
 from validation.sections import Panels
 from validation.unpaired import UNPAIRED, Unpaired, plane
@@ -49,7 +49,7 @@ def measure(case_name: str, method: str, records: Records, pictures: Path, threa
         "measures": judge(made, case, reference),
     }
     records.write(record)
-    draw(case, made, METHODS[method][0], pictures / f"validation-{case_name}", method)
+    draw(case, made, TITLES[method], pictures / f"validation-{case_name}", method)
     return record
 
 

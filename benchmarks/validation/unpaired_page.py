@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from validation.methods import METHODS, fits
+from validation.methods import METHODS, TITLES, fits
 from validation.records import Record
 from validation.unpaired import UNPAIRED
 
@@ -51,7 +51,7 @@ def parts(records: All, figures: Path) -> Iterator[str]:
 
 def measured(case: str, records: All) -> dict[str, Record]:
     """The records of a case by method, in the order of the report."""
-    return {m: records[case, m] for m in METHODS if (case, m) in records}
+    return {m: records[case, m] for m in TITLES if (case, m) in records}
 
 
 def _case(case: str, records: All, figures: Path) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _case(case: str, records: All, figures: Path) -> Iterator[str]:
     yield from _errors(own)
     for method, record in own.items():
         if remark := record["notes"].get("remark"):
-            yield f"\n{METHODS[method][0]}: {remark}"
+            yield f"\n{TITLES[method]}: {remark}"
 
 
 def _fractions(own: Mapping[str, Record], judged: bool) -> Iterator[str]:
@@ -127,7 +127,7 @@ def _two(row: Record) -> str:
 
 
 def _head(corner: str, own: Mapping[str, Record], last: str) -> Iterator[str]:
-    yield f"| {corner} | " + " | ".join(METHODS[m][0] for m in own) + f" | {last} |"
+    yield f"| {corner} | " + " | ".join(TITLES[m] for m in own) + f" | {last} |"
     yield "|---" * (len(own) + 2) + "|"
 
 
@@ -139,13 +139,13 @@ def reached(records: All, methods: tuple[str, ...]) -> Iterator[str]:
         for method in own:
             outside = [p for p, rows in by_phase.items() if not within(rows[method])]
             verdict = f"**outside: {', '.join(outside)}**" if outside else "all within"
-            yield f"| {case} | {METHODS[method][0]} | {verdict} |"
+            yield f"| {case} | {TITLES[method]} | {verdict} |"
 
 
 def missing(records: All, ablations: Mapping[str, object]) -> Iterator[str]:
     """A line for each case that a method has not been measured on."""
     for case, (title, _) in UNPAIRED.items():
-        absent = [METHODS[m][0] for m in METHODS
+        absent = [TITLES[m] for m in METHODS
                   if m not in ablations and fits(case, m) and (case, m) not in records]  # fmt: skip
         if absent:
             yield f"- {title}: {', '.join(absent)}"

@@ -24,20 +24,23 @@ codes = st.sampled_from([PORE, QUARTZ, FELDSPAR, CLAY, OUTSIDE])
 volumes = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=9), elements=codes)
 methods = st.sampled_from(["categorical", "median"])
 sizes = st.sampled_from([3, 5])
+weights = st.sampled_from([1, 2, 12, 300])
 
 
 def settings_of(**values: object) -> SmoothSettings:
-    return SmoothSettings.read(values, "smooth")
+    """The median proper, unless the centre is to have more votes."""
+    return SmoothSettings.read({"centre": 1} | values, "smooth")
 
 
-def by_definition(labels: np.ndarray, method: str, size: int) -> np.ndarray:
+def by_definition(labels: np.ndarray, method: str, size: int, weight: int) -> np.ndarray:
     """The definition, voxel by voxel."""
     radius = size // 2
     result = labels.copy()
     for centre in itertools.product(*map(range, labels.shape)):
         own = labels[centre]
         window = labels[tuple(slice(max(c - radius, 0), c + radius + 1) for c in centre)]
-        voters = sorted(int(label) for label in window.ravel() if label != OUTSIDE)
+        voters = [int(label) for label in window.ravel() if label != OUTSIDE]
+        voters = sorted(voters + [int(own)] * (weight - 1))
         if own == OUTSIDE:
             continue
         if method == "median":
@@ -104,11 +107,47 @@ class TestCategoricalMedian:
         np.testing.assert_array_equal(majority(image, K, 3), np.zeros((3, 3)))
 
 
+class TestCentreWeighted:
+    def test_it_stands_against_as_many_more_as_it_has_votes(self):
+        """8 of its own phase and 10 votes more against 19 others: 18 lose, 19 tie and stay."""
+        window = window_of(quartz=8, pore=19)
+        for centre, kept in ((11, PORE), (12, QUARTZ)):
+            filtered, _ = smooth(window, K, settings_of(centre=centre))
+            assert filtered[1, 1, 1] == kept
+
+    @pytest.mark.parametrize(("size", "votes"), [(3, 12), (5, 72)])
+    def test_it_has_as_many_as_keep_a_cubes_corner(self, size, votes):
+        """27 voxels of 3³ hold 8 of the corner's; 125 of 5³ hold 27."""
+        assert SmoothSettings(size=size).votes == votes
+        labels = np.zeros((16, 16, 16), np.uint8)
+        labels[4:12, 4:12, 4:12] = FELDSPAR
+        for centre, kept in ((None, FELDSPAR), (votes - 1, PORE)):
+            filtered, _ = smooth(labels, K, settings_of(size=size, centre=centre))
+            assert filtered[4, 4, 4] == kept
+
+    def test_sheets_stay_and_needles_and_specks_go(self):
+        sheet = np.zeros((12, 12, 12), np.uint8)
+        sheet[8] = QUARTZ
+        labels = sheet.copy()
+        labels[2, 2, :] = FELDSPAR
+        labels[4, 8, 8] = CLAY
+        weighted, _ = smooth(labels, K, SmoothSettings())
+        np.testing.assert_array_equal(weighted[:, 1:-1, 1:-1], sheet[:, 1:-1, 1:-1])
+        plain, _ = smooth(labels, K, settings_of())
+        assert not plain[8, 1:-1, 1:-1].any()
+
+    @given(volumes, methods)
+    def test_with_as_many_votes_as_the_window_has_voxels_nothing_changes(self, labels, method):
+        filtered, (of_pass,) = smooth(labels, K, settings_of(method=method, centre=27))
+        np.testing.assert_array_equal(filtered, labels)
+        assert of_pass.share == 0
+
+
 class TestDefinition:
-    @given(volumes, methods, sizes)
-    def test_every_voxel_is_as_the_definition_says(self, labels, method, size):
-        filtered, _ = smooth(labels, K, settings_of(method=method, size=size))
-        np.testing.assert_array_equal(filtered, by_definition(labels, method, size))
+    @given(volumes, methods, sizes, weights)
+    def test_every_voxel_is_as_the_definition_says(self, labels, method, size, weight):
+        filtered, _ = smooth(labels, K, settings_of(method=method, size=size, centre=weight))
+        np.testing.assert_array_equal(filtered, by_definition(labels, method, size, weight))
 
     def test_the_plain_median_is_scipys_inside_the_volume(self, rng):
         labels = rng.integers(0, K, (12, 13, 14), np.uint8)
@@ -179,11 +218,11 @@ class TestCuts:
                 read += 1
                 yield np.zeros((4, 3, 3), np.uint8)
 
-        next(filter_slabs(slabs(), K, "categorical", 3, Changes()))
+        next(filter_slabs(slabs(), K, SmoothSettings(), Changes()))
         assert read == 1
 
     def test_no_slabs_give_no_slabs(self):
-        assert list(filter_slabs([], K, "categorical", 3, Changes())) == []
+        assert list(filter_slabs([], K, SmoothSettings(), Changes())) == []
 
 
 class TestPasses:

@@ -44,7 +44,7 @@ def test_the_file_is_filtered_as_the_array_is(source, labels, berea, tmp_path, p
 
 
 def test_until_stops_and_leaves_one_file(source, labels, tmp_path):
-    settings = SmoothSettings(passes=40, until=0.005)
+    settings = SmoothSettings(passes=40, until=0.005, centre=1)
     out = tmp_path / "results" / "out.h5"
     shares = smooth(source, out, settings)
     expected, changes = smooth_array(labels, 4, settings)

@@ -227,7 +227,10 @@ class FirstStage(Growing):
 
 
 class Refinement(Growing):
-    """A later stage: subdivide the mixed nodes and classify their children."""
+    """A later stage: subdivide the mixed nodes and classify their children.
+
+    What LR says about a child, and the child's own noise, join its features after they are grown.
+    """
 
     def __init__(
         self, settings: GeneratorSettings, phases: int, c_in: int, widths: tuple[int, int],
@@ -238,19 +241,27 @@ class Refinement(Growing):
         self.phases, self.context = phases, settings.context
         self.up = OctreeUpsample(c_in, c_in)
         self.norm1 = _norm(settings, nn.BatchNorm1d, c_in)
-        self.conv1 = OctreeConv(c_in + phases * settings.context, a)
+        self.conv1 = OctreeConv(c_in + phases * settings.context + settings.finer_noise, a)
         self.norm2 = _norm(settings, nn.BatchNorm1d, a)
         self.conv2 = OctreeConv(a, b)
         self.norm3 = _norm(settings, nn.BatchNorm1d, b)
         self.classify = Classifier(b, phases, settings.context, last)
 
     def forward(
-        self, features: Tensor, labels: Tensor, families: Families, level: Level
+        self, features: Tensor, labels: Tensor, families: Families, level: Level, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Features (p, c_in) of mixed parents -> features (8p, c), logits (8p, K+1)."""
+        """Features (p, c_in) of mixed parents, and noise (8p, finer_noise) of their children.
+
+        Returns
+        -------
+        features (8p, c) and logits (8p, K+1) of the children.
+        """
         around = interpolate(labels, level, self.phases) if self.context else None
         x = self.layer(lambda x: functional.relu(self.norm1(self.up(x, families))), features)
-        x = x if around is None else torch.cat([x, around.to(x.dtype)], 1)
+        beside = [
+            each.to(x.dtype) for each in (around, noise) if each is not None and each.shape[1]
+        ]
+        x = torch.cat([x, *beside], 1) if beside else x
         x = self.layer(lambda x: functional.relu(self.norm2(self.conv1(x, families))), x)
         x = self.layer(lambda x: functional.relu(self.norm3(self.conv2(x, families))), x)
         return x, self.classify(x if around is None else torch.cat([x, around.to(x.dtype)], 1))
@@ -308,7 +319,7 @@ class Generator(nn.Module):
             with self._learning(s, stage):
                 families = octree.families(parents, self.engine)
                 features, logits = self.stages[s - 1](
-                    features[grown], block.labels, families, level
+                    features[grown], block.labels, families, level, self._finer_noise(block, level)
                 )
             levels.append(level)
             classes.append(self.decide(logits, s))
@@ -338,6 +349,11 @@ class Generator(nn.Module):
         assert isinstance(block, Growing)
         block.recompute = recompute
         return block
+
+    def _finer_noise(self, block: Block, level: Level) -> Tensor:
+        """(n, finer_noise) of nodes, keyed to their global coordinates and to their depth."""
+        at = (block.origin << level.depth)[level.batch_index] + level.coordinates
+        return coordinate_noise(at, block.seed + (level.depth << 40), self.settings.finer_noise)
 
     def _input(self, block: Block) -> Tensor:
         """One-hot LR phases and noise: (batch, K + noise, z, y, x)."""

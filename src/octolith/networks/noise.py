@@ -24,12 +24,12 @@ def coordinate_noise(coordinates: Tensor, seed: int, channels: int) -> Tensor:
     -------
     (..., channels) float32.
     """
+    if not channels:
+        return torch.zeros((*coordinates.shape[:-1], 0), device=coordinates.device)
     state = torch.full(coordinates.shape[:-1], _wrap(seed * _GOLDEN), device=coordinates.device)
     for axis in range(3):
         state = _scramble(state ^ coordinates[..., axis])
     numbers = [_normal(_scramble(state + _wrap((c + 1) * _GOLDEN))) for c in range(channels)]
-    if not numbers:
-        return torch.zeros((*coordinates.shape[:-1], 0), device=coordinates.device)
     return torch.stack(numbers, -1)
 
 

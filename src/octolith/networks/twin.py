@@ -36,9 +36,9 @@ class DenseTwin(Generator):
         for s, refinement in enumerate(later, 2):
             assert isinstance(refinement, Refinement)
             with self._learning(s, stage):
-                around = self._context(block, s)
                 x = _activate(refinement.norm1, _upsample(refinement.up, x))
-                x = _activate(refinement.norm2, _convolve(refinement.conv1, _join(x, around)))
+                x = _join(x, self._context(block, s), self._dense_noise(block, s))
+                x = _activate(refinement.norm2, _convolve(refinement.conv1, x))
                 x = _activate(refinement.norm3, _convolve(refinement.conv2, x))
         last = self.stages[stage - 1]
         assert isinstance(last, FirstStage | Refinement)
@@ -50,18 +50,36 @@ class DenseTwin(Generator):
         """What LR says at every cell: (batch, K, z, y, x)."""
         if not self.settings.context:
             return None
-        level = Level.grid(block.shape, block.labels.shape[0], block.labels.device)
-        for _ in range(stage - 1):
-            level = level.children()
-        z, y, x = level.coordinates.unbind(-1)
-        shape = [edge << (stage - 1) for edge in block.shape]
-        around = torch.empty(level.batch, *shape, self.phases, device=block.labels.device)
-        around[level.batch_index, z, y, x] = interpolate(block.labels, level, self.phases)
-        return around.movedim(-1, 1)
+        level = _every_cell(block, stage)
+        return _dense(interpolate(block.labels, level, self.phases), block, level)
+
+    def _dense_noise(self, block: Block, stage: int) -> Tensor | None:
+        """The noise of every cell: (batch, finer_noise, z, y, x)."""
+        if not self.settings.finer_noise:
+            return None
+        level = _every_cell(block, stage)
+        return _dense(self._finer_noise(block, level), block, level)
 
 
-def _join(x: Tensor, around: Tensor | None) -> Tensor:
-    return x if around is None else torch.cat([x, around.to(x.dtype)], 1)
+def _every_cell(block: Block, stage: int) -> Level:
+    level = Level.grid(block.shape, block.labels.shape[0], block.labels.device)
+    for _ in range(stage - 1):
+        level = level.children()
+    return level
+
+
+def _dense(values: Tensor, block: Block, level: Level) -> Tensor:
+    """(n, c) of all cells of a level as (batch, c, z, y, x)."""
+    z, y, x = level.coordinates.unbind(-1)
+    shape = [edge << level.depth for edge in block.shape]
+    dense = values.new_empty(level.batch, *shape, values.shape[1])
+    dense[level.batch_index, z, y, x] = values
+    return dense.movedim(-1, 1)
+
+
+def _join(x: Tensor, *beside: Tensor | None) -> Tensor:
+    there = [each.to(x.dtype) for each in beside if each is not None]
+    return torch.cat([x, *there], 1) if there else x
 
 
 def _activate(norm: nn.Module, x: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ class Stage:
     widths : channels of its two convolutions.
     phases : K.
     context : channels of the interpolated LR image: K, or none.
+    noise : channels of noise that join it.
     kernel : edge of the first convolution.
     copies : tensors of a feature map's size that its normalisation holds at once.
     weights : trainable ones.
@@ -43,6 +44,7 @@ class Stage:
     widths: tuple[int, int]
     phases: int
     context: int
+    noise: int
     kernel: int
     copies: int
 
@@ -56,7 +58,7 @@ class Stage:
             first = self.kernel**3 * c * a + a
             return first + 27 * (a * b + b * b) + 2 * b + 2 * (a + 2 * b) + classifier
         up = 8 * c * c + c
-        convolutions = 27 * ((c + self.context) * a + a * b) + a + b
+        convolutions = 27 * ((c + self.context + self.noise) * a + a * b) + a + b
         return up + convolutions + 2 * (c + a + b) + classifier
 
     @property
@@ -67,7 +69,7 @@ class Stage:
         c = self.entering
         if self.first:
             return 2 * (self.kernel**3 * c * a + 27 * (a * b + b * b) + classifier)
-        return 2 * (c * c + CONV3 * ((c + self.context) * a + a * b) + classifier)
+        return 2 * (c * c + CONV3 * ((c + self.context + self.noise) * a + a * b) + classifier)
 
     @property
     def node_bytes(self) -> float:
@@ -78,14 +80,19 @@ class Stage:
             floats = max(self.entering + copies * a, copies * max(a, b), 2 * b + context + classes)
             return NODE + FLOAT * floats
         c = self.entering
-        floats = context + max(
-            copies * c,  # the upsampled, normalised
-            2 * c + context,  # joined with the context
-            2 * (c + context) + a,  # the first convolution and its padded input
-            c + context + copies * a,
-            2 * a + b,  # the second
-            a + copies * b,
-            2 * b + context + classes,  # the classifier
+        joined = c + context + self.noise
+        floats = (
+            context
+            + self.noise
+            + max(
+                copies * c,  # the upsampled, normalised
+                c + joined,  # joined with the context and the noise
+                2 * joined + a,  # the first convolution and its padded input
+                joined + copies * a,
+                2 * a + b,  # the second
+                a + copies * b,
+                2 * b + context + classes,  # the classifier
+            )
         )
         convolving = NEIGHBOURS + FLOAT * floats
         interpolating = NEIGHBOURS + INTERPOLATING if context else 0
@@ -105,7 +112,8 @@ def layers(settings: GeneratorSettings, phases: int, stages: int) -> list[Stage]
     context = phases * settings.context
     copies = 3 if settings.norm == "channel" else 2
     kernel = settings.first_kernel
-    first = Stage(True, phases + settings.noise, widths[0], phases, context, kernel, copies)
+    first = Stage(True, phases + settings.noise, widths[0], phases, context, 0, kernel, copies)
     return [first] + [
-        Stage(False, before[1], own, phases, context, 3, copies) for before, own in pairwise(widths)
+        Stage(False, before[1], own, phases, context, settings.finer_noise, 3, copies)
+        for before, own in pairwise(widths)
     ]

@@ -102,6 +102,11 @@ class SmoothSettings(Settings):
         "categorical", description="Majority in the window, or the median of the codes (paper 1)."
     )
     size: int = Field(3, ge=3, le=31, description="Window edge, voxels; odd.")
+    centre: int | None = Field(
+        None, ge=1, description="Votes of the voxel in the window's middle. None: as many as keep "
+        "the corner of a cube, so that specks go and what is rough stays rough. 1: as every "
+        "other's, the median proper."
+    )  # fmt: skip
     passes: int = Field(1, ge=1, description="How often; with 'until', at most.")
     until: float = Field(
         0.0, ge=0, lt=1, description="Stop after a pass that changes no more than this share of "
@@ -112,6 +117,16 @@ class SmoothSettings(Settings):
     @classmethod
     def _odd(cls, size: int) -> int:
         return odd(size)
+
+    @property
+    def votes(self) -> int:
+        """Of the voxel in the middle. A cube's corner sees ((size + 1) / 2)³ voxels like itself.
+
+        >>> SmoothSettings().votes, SmoothSettings(centre=1).votes
+        (12, 1)
+        """
+        own = ((self.size + 1) // 2) ** 3
+        return self.centre or self.size**3 - 2 * own + 1
 
 
 # Those that always apply; a triple phase boundary needs three phases, similarity a truth.

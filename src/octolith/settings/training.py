@@ -20,6 +20,9 @@ class GeneratorSettings(Settings):
         "pair serves any further stage."
     )
     noise: int = Field(1, ge=0, description="Noise channels beside the LR phases.")
+    finer_noise: int = Field(
+        0, ge=0, description="Noise channels of every later stage. The paper has none."
+    )
     context: bool = Field(
         True,
         description="Feed every stage the interpolated LR phases, which the octree otherwise "
@@ -106,10 +109,17 @@ class StageSettings(Settings):
     tied_phases: tuple[str, ...] | None = Field(
         None, description="Phases that LR ties down. None: the pore alone."
     )
+    diversity_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the loss that makes realisations differ where LR leaves a choice: "
+        "half of the batch is the other half again, with other noise. The paper does not.",
+    )
     calibrate: bool = Field(
         True,
         description="At the end of the stage, move the biases of its classifier until the LR "
-        "volume has, refined, as much of every class as the HR images. The paper does not.",
+        "volume has, refined, as much of every class as the HR images, give or take their "
+        "standard error. The paper does not.",
     )
     ema: float = Field(0.999, ge=0, lt=1, description="Moving average of the generator; 0: none.")
     clip: float = Field(0.0, ge=0, description="Largest gradient norm; 0: no clipping.")
@@ -127,6 +137,12 @@ class StageSettings(Settings):
         False, description="Also log for TensorBoard, which the extra 'tensorboard' installs."
     )
     check_every: int = Field(2, ge=1, description="Epochs between looks at the descriptors.")
+
+    @model_validator(mode="after")
+    def _twins(self) -> Self:
+        if self.diversity_weight and self.batch % 2:
+            raise ValueError("diversity_weight needs an even batch: half of it is twins")
+        return self
 
 
 class TrainSettings(Settings):

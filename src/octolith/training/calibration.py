@@ -1,8 +1,11 @@
-"""The last touch to a stage: as much of every class as in the HR images.
+"""The last touch to a stage: as much of every class as the HR images allow.
 
 A critic compares planes one by one, and lets the mean of many be a few per cent off; what is off
 at one stage, the next ones inherit. The biases of the stage's classifier mend it: one number a
 class, which moves every interface a little and nothing from its place.
+
+How much of a class there is, a few images of another place know but roughly: shares within a
+standard error of theirs are left as they are, others are brought to the nearest that is.
 
 Which biases give classes their shares is a problem of optimal transport from nodes to classes: its
 dual is concave in the biases, and its gradient is what the shares lack (Peyré and Cuturi,
@@ -11,8 +14,8 @@ Computational Optimal Transport, 2019, section 5.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,39 +40,54 @@ class Sample:
     decided : (K+1,) shares of the volume that coarser levels have decided.
     logits : (n, K+1) of finest nodes, which stand for the rest of it.
     weights : (n,) how much of the rest each stands for, 1 in all.
+    made : (blocks, K+1) shares of each block as it is now.
     lr : (K+1,) shares of the LR phases in the same place.
     """
 
     decided: np.ndarray
     logits: np.ndarray
     weights: np.ndarray
+    made: np.ndarray
     lr: np.ndarray
 
 
 def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: int) -> Sample:
     """Grow blocks and take stock of them."""
-    decided, logits, weights, lr = np.zeros(classes), [], [], np.zeros(classes)
-    count = 0
+    decided, lr = np.zeros(classes), np.zeros(classes)
+    logits, weights, made = [], [], []
     for block in blocks:
         growth = grow(block)
-        decided += _decided(growth, classes)
+        coarser = _decided(growth, classes)
+        decided += coarser
+        made.append(coarser + _finest(growth, classes))
         step = max(1, -(-len(growth.logits) // NODES))
         logits.append(growth.logits[::step].float().cpu().numpy())
         weights.append(np.full(len(logits[-1]), float(step)))
         lr += shares(block.core_labels.cpu().numpy(), classes)
-        count += 1
-    each = np.concatenate(weights)
-    return Sample(decided / count, np.concatenate(logits), each / max(1.0, each.sum()), lr / count)
+    each, count = np.concatenate(weights), len(made)
+    return Sample(
+        decided / count, np.concatenate(logits), each / max(1.0, each.sum()),
+        np.stack(made), lr / count,
+    )  # fmt: skip
 
 
 def _decided(growth: Growth, classes: int) -> np.ndarray:
     """(K+1,) shares of the core in nodes that are no longer refined, above the finest level."""
     tree = growth.octree
-    total = torch.zeros(classes, dtype=torch.float64)
-    for level, known in zip(tree.levels[:-1], tree.classes[:-1], strict=True):
-        leaves = known[known < tree.phases].cpu().long()
-        total += torch.bincount(leaves, minlength=classes) / (8**level.depth * len(tree.levels[0]))
-    return total.numpy()
+    total = np.zeros(classes)
+    for depth, known in enumerate(tree.classes[:-1]):
+        total += _of_core(growth, known[known < tree.phases], depth, classes)
+    return total
+
+
+def _finest(growth: Growth, classes: int) -> np.ndarray:
+    """(K+1,) shares of the core in nodes of the finest level."""
+    return _of_core(growth, growth.octree.classes[-1], growth.octree.depth, classes)
+
+
+def _of_core(growth: Growth, known: torch.Tensor, depth: int, classes: int) -> np.ndarray:
+    counts = torch.bincount(known.cpu().long(), minlength=classes).numpy()
+    return counts / (8**depth * len(growth.octree.levels[0]))
 
 
 def shares(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -100,27 +118,76 @@ def biases(found: Sample, wanted: np.ndarray) -> np.ndarray:
     return best - best.mean()
 
 
-def calibrated(
-    grow: Callable[[Block], Growth], cubes: Cubes, hr: np.ndarray, stage_is_last: bool
-) -> np.ndarray | None:
-    """The biases that give the whole LR volume the classes of the HR images; None: no cube fits.
+@dataclass(frozen=True)
+class Wanted:
+    """How much of each class the HR images say there is.
 
-    What the cubes have more of than the LR volume, in LR, they may have more of when refined.
+    Attributes
+    ----------
+    shares : (K+1,) of the classes in all images.
+    error : (K+1,) their standard error.
+    """
+
+    shares: np.ndarray
+    error: np.ndarray
+
+    @classmethod
+    def of(cls, images: Sequence[np.ndarray], classes: int) -> Wanted:
+        """From the quarters of the images, which differ as much as there is rock in each."""
+        quarters = [
+            part
+            for image in images
+            for half in np.array_split(image, 2, 0)
+            for part in np.array_split(half, 2, 1)
+            if (part != OUTSIDE).any()
+        ]
+        each = np.stack([shares(part, classes) for part in quarters])
+        weight = np.array([(part != OUTSIDE).sum() for part in quarters], float)
+        weight /= weight.sum()
+        mean = weight @ each
+        if len(each) < 2:
+            return cls(mean, np.full(classes, np.inf))  # one says nothing of how much they differ
+        few = len(each) / (len(each) - 1)
+        return cls(mean, np.sqrt(few * weight**2 @ (each - mean) ** 2))
+
+    def nearest_to(self, made: np.ndarray, error: np.ndarray) -> np.ndarray:
+        """The shares within a standard error of these that are nearest to what is made.
+
+        Parameters
+        ----------
+        error : (K+1,) of what is made, of the rock that the images are of.
+        """
+        doubt = np.hypot(self.error, error)
+        near = np.clip(made, np.clip(self.shares - doubt, 0, None), self.shares + doubt)
+        return np.asarray(near / near.sum())
+
+
+def calibrated(
+    grow: Callable[[Block], Growth], cubes: Cubes, hr: Wanted, stage_is_last: bool
+) -> np.ndarray | None:
+    """The biases that give the whole LR volume classes as the HR images have; None: no cube fits.
+
+    What the cubes have more of than the LR volume, in LR, they may have more of when refined. A
+    volume as small as the LR volume differs from the rock at large as its cubes tell.
 
     Parameters
     ----------
     grow : the trained generator.
     cubes : of the LR volume.
-    hr : (K+1,) shares of the classes in the HR images of the stage.
+    hr : the classes in the HR images of the stage.
     stage_is_last : it knows no mixed.
     """
+    classes = len(hr.shares)
     blocks = list(cubes.lattice(LATTICE))
     if not blocks:
         return None
-    found = sample(grow, blocks, len(hr))
-    excess = found.lr - shares(cubes.labels, len(hr))
-    wanted = np.clip(hr + excess, 0, None)
+    found = sample(grow, blocks, classes)
+    excess = found.lr - shares(cubes.labels, classes)
+    volume = max(len(blocks), cubes.labels.size / cubes.edge**3)
+    varies = found.made.std(0, ddof=1) if len(blocks) > 1 else np.zeros(classes)
+    wanted = hr.nearest_to(found.made.mean(0) - excess, varies / np.sqrt(volume))
+    wanted = np.clip(wanted + excess, 0, None)
     if not stage_is_last:
         return biases(found, wanted)
-    phases = Sample(found.decided[:-1], found.logits[:, :-1], found.weights, found.lr[:-1])
+    phases = replace(found, decided=found.decided[:-1], logits=found.logits[:, :-1])
     return np.append(biases(phases, wanted[:-1]), 0.0)

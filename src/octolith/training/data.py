@@ -17,6 +17,8 @@ from octolith.phases import OUTSIDE
 from octolith.pyramid import MIRRORS, SYMMETRIES, apply_symmetry
 
 AXES = "zyx"
+# Where a cube's twin is said to be, so that its noise is another: voxels beyond any volume.
+FAR = 1 << 40
 # A drawn crop that touches the outside of the rock is drawn again, this often.
 TRIES = 1000
 
@@ -49,15 +51,21 @@ class Cubes:
         self.labels, self.edge = labels, edge
         self.halo = tuple(min(halo, (n - edge) // 2) for n in labels.shape)
 
-    def draw(self, batch: int, seed: int, generator: torch.Generator) -> Block:
-        """``batch`` cubes inside the rock, as one block whose core is the cube."""
-        corners, cubes = [], []
-        for _ in range(batch):
-            corner, cube = self._cube(generator)
-            corners.append(corner)
-            cubes.append(cube)
-        labels = torch.from_numpy(np.stack(cubes))
-        return Block(labels, torch.tensor(corners), self._core, seed)
+    def draw(
+        self, batch: int, seed: int, generator: torch.Generator, *, twins: bool = False
+    ) -> Block:
+        """``batch`` cubes inside the rock, as one block whose core is the cube.
+
+        Parameters
+        ----------
+        twins : the second half of the batch is the first again, with other noise.
+        """
+        drawn = [self._cube(generator) for _ in range(batch // 2 if twins else batch)]
+        corners = torch.tensor([corner for corner, _ in drawn])
+        labels = torch.from_numpy(np.stack([cube for _, cube in drawn]))
+        if twins:
+            corners, labels = torch.cat([corners, corners + FAR]), labels.repeat(2, 1, 1, 1)
+        return Block(labels, corners, self._core, seed)
 
     def lattice(self, along: int) -> Iterator[Block]:
         """Cubes inside the rock, one by one, evenly spread: at most ``along`` on each axis."""

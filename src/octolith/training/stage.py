@@ -33,7 +33,7 @@ from octolith.settings.training import StageSettings
 from octolith.training import checkpoint, distributed
 from octolith.training.augmentation import MEMORY, adapted, augment, overfitting
 from octolith.training.board import Board
-from octolith.training.calibration import calibrated
+from octolith.training.calibration import Wanted, calibrated
 from octolith.training.data import AXES, Cubes, Panels, random_planes
 from octolith.training.health import (
     ALL_ALIKE,
@@ -45,7 +45,7 @@ from octolith.training.health import (
     finite,
 )
 from octolith.training.interruption import Interrupted, Interruption
-from octolith.training.losses import gradient_penalty, prior_loss, voxel_loss
+from octolith.training.losses import gradient_penalty, likeness_loss, prior_loss, voxel_loss
 from octolith.training.monitor import Statistics, disagreement, errors, statistics
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,11 @@ class Stage:
         s = self.settings
         self._set_rate(self.progress.rate * self.settled)
         seeds = torch.randint(2**31, (s.accumulate,), generator=self.random).tolist()
-        blocks = [self._to(self.cubes.draw(s.batch, seed, self.random)) for seed in seeds]
+        # At LR's own resolution nothing is left open.
+        twins = s.diversity_weight > 0 and self.stage > 1
+        blocks = [
+            self._to(self.cubes.draw(s.batch, seed, self.random, twins=twins)) for seed in seeds
+        ]
         places = [random_planes(s.batch, self.face, s.planes, self.random) for _ in blocks]
         # One batch is grown once; several are grown again for the generator's turn, one at a time.
         with torch.set_grad_enabled(s.accumulate == 1):
@@ -244,17 +248,22 @@ class Stage:
         s = self.settings
         nodes = growth.detached(learning=True)
         tie = voxel_loss(nodes, block.core_labels, self.tied, s.voxel_form, s.voxel_tolerance)
+        measured = {"voxel_loss": tie.item()}
         total = self._backward(3 * s.voxel_weight * tie)
         if s.prior_weight:
             prior = prior_loss(nodes, block.core_labels, s.hard)
             total += self._backward(3 * s.prior_weight * prior)
+        if s.diversity_weight and self.stage > 1:
+            alike = likeness_loss(nodes, block.core_labels)
+            total += self._backward(3 * s.diversity_weight * alike)
+            measured["likeness_loss"] = alike.item()
         for axis in range(3):
             for part in self._parts(where[axis]):
                 scores = self.score(self._augmented(self.draw(nodes, axis, part)), axis)
                 total += self._backward(-scores.sum() / s.planes)
         if growth.logits.requires_grad and nodes.logits.grad is not None:
             growth.logits.backward(nodes.logits.grad.to(growth.logits.dtype))
-        return {"generator_loss": total, "voxel_loss": tie.item()}
+        return measured | {"generator_loss": total}
 
     def _backward(self, loss: Tensor) -> float:
         """Add a part of the generator's loss to the gradients; returns it."""
@@ -453,7 +462,7 @@ class Stage:
         return found | {"error": error, "diversity": self._diversity(generated)}
 
     def calibrate(self, trained: nn.Module) -> None:
-        """Give the classes the shares that they have in the HR images, in place.
+        """Give the classes shares as in the HR images, in place.
 
         Parameters
         ----------
@@ -461,7 +470,8 @@ class Stage:
         """
         self.block.load_state_dict(trained.state_dict())
         self.generator.eval()
-        hr = np.mean([real.fractions.numpy() for real in self.real.values()], axis=0)
+        images = [image for own in self.panels.images().values() for image in own]
+        hr = Wanted.of(images, len(self.phases) + 1)
         with torch.no_grad():
             change = calibrated(
                 lambda block: self.grow(self._to(block)),
