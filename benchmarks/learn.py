@@ -4,7 +4,8 @@
     python benchmarks/learn.py berea          # real: Berea sandstone, binary, degraded 4x
 
 The rocks and their halves, the training and the interpolations are those of the validation
-(benchmarks/validation); OCTOLITH_ROCK_DATA says where real rock is. Writes
+(benchmarks/validation), and what either has trained is not trained again; OCTOLITH_ROCK_DATA says
+where real rock is. Writes
 benchmarks/results/learning-CASE.json, docs/figures/learning-CASE.png and docs/learning.md.
 """
 
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +49,7 @@ def judge(made: np.ndarray, truth: np.ndarray, phases: Phases) -> dict[str, obje
 
 def learn(case: Case, settings: TrainSettings, folder: Path, threads: int) -> Iterator[dict]:
     """Train stage by stage and judge each; the last one is the whole generator."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, labels in (("lr", case.lr), ("judged", case.lr_judged)):
         write_volume(folder / f"{name}.h5", labels, (float(case.scale),) * 3, phases=case.phases)
     trained = None
@@ -128,23 +129,30 @@ def table(methods: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
+def folder(chosen: argparse.Namespace) -> Path:
+    """Where a training is kept: the preset's own is the validation's."""
+    results = HERE.parent / "results"
+    if chosen.preset == TrainSettings().preset and not chosen.changes:
+        return results / "validation" / RUNS[chosen.case] / "octolith"
+    return results / "learning" / (chosen.name or f"{chosen.case}-{chosen.preset}")
+
+
 def main() -> None:
     """Run one case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("case", choices=RUNS)
     parser.add_argument("--preset", default="laptop")
     parser.add_argument("--changes", type=json.loads, default={}, help="JSON over the preset")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--name", help="of the results; default: the case")
     chosen = parser.parse_args()
     case = CASES[RUNS[chosen.case]][1]()
     settings = TrainSettings.model_validate({"preset": chosen.preset} | chosen.changes)
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for row in learn(case, settings, Path(folder), chosen.threads):
-            made = row.pop("labels")
-            print(row, flush=True)
-            rows.append(row)
+    for row in learn(case, settings, folder(chosen), chosen.threads):
+        made = row.pop("labels")
+        print(row, flush=True)
+        rows.append(row)
     nearest, trilinear = (
         interpolate(case.lr_judged, len(case.phases), case.scale, order) for order in (0, 1)
     )

@@ -10,7 +10,6 @@ import pytest
 import torch
 from rocks import PHASES, TINY, blobs, make_rock, train_stage
 
-from octolith.errors import InputError
 from octolith.networks import Block, Generator, weights
 from octolith.networks.context import linear
 from octolith.networks.generator import Growth
@@ -108,9 +107,18 @@ def test_finer_noise_makes_other_realisations_where_the_first_stage_has_none() -
     assert torch.equal(made[0], made[2])
 
 
-def test_twins_need_an_even_batch() -> None:
-    with pytest.raises(InputError, match="even batch"):
-        TrainSettings(all={"batch": 3, "diversity_weight": 1.0})
+@pytest.mark.parametrize(("batch", "alike"), [(1, []), (3, [(0, 2)]), (4, [(0, 2), (1, 3)])])
+def test_who_is_left_over_has_no_twin(batch: int, alike: list[tuple[int, int]]) -> None:
+    cubes = Cubes(blobs((16, 16, 16)), 8, 0)
+    block = cubes.draw(batch, 0, torch.Generator().manual_seed(0), twins=True)
+    pairs = [(i, j) for j in range(batch) for i in range(j) if torch.equal(*block.labels[[i, j]])]
+    assert block.labels.shape[0] == batch
+    assert pairs == alike
+    volumes = block.labels.repeat_interleave(2, 1).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    volumes[:, ::2, ::2, ::2] ^= 1  # now every node is mixed
+    growth = grown(*volumes[:, None])
+    compared, _ = losses._twins(growth.octree.levels[-1])
+    assert len(compared) == len(alike) * 16**3
 
 
 def test_stages_train_with_it_and_weights_read_back(tmp_path: Path) -> None:

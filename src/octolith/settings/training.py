@@ -113,7 +113,8 @@ class StageSettings(Settings):
         0.0,
         ge=0,
         description="Weight of the loss that makes realisations differ where LR leaves a choice: "
-        "half of the batch is the other half again, with other noise. The paper does not.",
+        "half of the batch is the other half again, with other noise. (A batch of 1 has no other "
+        "half.) The paper does not.",
     )
     calibrate: bool = Field(
         True,
@@ -137,12 +138,6 @@ class StageSettings(Settings):
         False, description="Also log for TensorBoard, which the extra 'tensorboard' installs."
     )
     check_every: int = Field(2, ge=1, description="Epochs between looks at the descriptors.")
-
-    @model_validator(mode="after")
-    def _twins(self) -> Self:
-        if self.diversity_weight and self.batch % 2:
-            raise ValueError("diversity_weight needs an even batch: half of it is twins")
-        return self
 
 
 class TrainSettings(Settings):

@@ -58,13 +58,15 @@ class Cubes:
 
         Parameters
         ----------
-        twins : the second half of the batch is the first again, with other noise.
+        twins : the second half of the batch is the first again, with other noise; one that is
+            left over has no twin.
         """
-        drawn = [self._cube(generator) for _ in range(batch // 2 if twins else batch)]
+        copies = batch // 2 if twins else 0
+        drawn = [self._cube(generator) for _ in range(batch - copies)]
         corners = torch.tensor([corner for corner, _ in drawn])
         labels = torch.from_numpy(np.stack([cube for _, cube in drawn]))
-        if twins:
-            corners, labels = torch.cat([corners, corners + FAR]), labels.repeat(2, 1, 1, 1)
+        corners = torch.cat([corners, corners[:copies] + FAR])
+        labels = torch.cat([labels, labels[:copies]])
         return Block(labels, corners, self._core, seed)
 
     def lattice(self, along: int) -> Iterator[Block]:

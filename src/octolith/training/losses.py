@@ -114,7 +114,7 @@ def likeness_loss(growth: Growth, lr: Tensor) -> Tensor:
 
 def _twins(level: Level) -> tuple[Tensor, Tensor]:
     """Rows of the nodes that both twins have: those of the first, and those of the second."""
-    half = level.batch // 2
+    half = (level.batch + 1) // 2
     z, y, x = level.coordinates.unbind(-1)
     edge = int(level.coordinates.max()) + 1 if len(level) else 1
     place = ((level.batch_index % half * edge + z) * edge + y) * edge + x
