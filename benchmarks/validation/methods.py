@@ -271,23 +271,38 @@ METHODS: dict[str, tuple[str, Method]] = {
 }
 """Name -> title, and the method; in the order of the report."""
 
-# What the preset was before cubes and calibration, which some trainings were made with.
-BEFORE: dict[str, Any] = {"calibrate": False, "voxel_weight": 10.0, "settle_epochs": 0}
+# What the preset was before cubes, calibration and twins, which some trainings were made with.
+BEFORE: dict[str, Any] = {
+    "calibrate": False, "voxel_weight": 10.0, "settle_epochs": 0, "diversity_weight": 0.0,
+    "learning_rate": 1e-3,
+}  # fmt: skip
+ALIKE = {"generator": {"finer_noise": 0}}
 TIED = BEFORE | {"voxel_weight": 300.0, "settle_epochs": 5}
 SQUARES = "squares for cubes, no calibration"
 ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "firm": ("voxel 300", {"all": {"voxel_weight": 300.0}}),
     "uncalibrated": ("no calibration", {"all": {"calibrate": False}}),
-    "squares": (f"{SQUARES}, voxel 10", {"reach": 0.0, "all": BEFORE}),
-    "v100": (f"{SQUARES}, voxel 100", {"reach": 0.0, "all": BEFORE | {"voxel_weight": 100.0}}),
-    "v300": (f"{SQUARES}, voxel 300, settling", {"reach": 0.0, "all": TIED}),
+    "squares": (f"{SQUARES}, voxel 10", {"reach": 0.0, "all": BEFORE, **ALIKE}),
+    "v100": (
+        f"{SQUARES}, voxel 100",
+        {"reach": 0.0, "all": BEFORE | {"voxel_weight": 100.0}, **ALIKE},
+    ),
+    "v300": (f"{SQUARES}, voxel 300, settling", {"reach": 0.0, "all": TIED, **ALIKE}),
     "v300-prior100": (
         f"{SQUARES}, voxel 300, settling, prior 100",
-        {"reach": 0.0, "all": TIED | {"prior_weight": 100.0}},
+        {"reach": 0.0, "all": TIED | {"prior_weight": 100.0}, **ALIKE},
+    ),
+    "alike": (
+        "nothing makes realisations differ",
+        ALIKE | {"all": {"diversity_weight": 0.0}},
     ),
     "diverse": (
-        "realisations made to differ",
-        {"generator": {"finer_noise": 1}, "all": {"diversity_weight": 30.0}},
+        "diversity 30, rate 0.001",
+        {"all": {"diversity_weight": 30.0, "learning_rate": 1e-3}},
+    ),
+    "long": (
+        "three times the steps",
+        {"all": {"epochs": 45, "fade_epochs": 9, "settle_epochs": 15}},
     ),
     "prior100": ("prior 100", {"all": {"prior_weight": 100.0}}),
     "noise0": ("no noise", {"generator": {"noise": 0}}),
@@ -301,6 +316,10 @@ METHODS |= {
 """Octolith with what is said changed in the preset."""
 
 # What code of before made: its records are kept, and nothing makes them again.
-RETIRED = {"exact": "calibrated to the images' shares exactly"}
+RETIRED = {
+    "exact": "calibrated to the images' shares exactly; realisations alike",
+    "uncalibrated-alike": "no calibration; realisations alike",
+    "calibrated-alike": "realisations alike, rate 0.001",
+}
 TITLES = {name: title for name, (title, _) in METHODS.items()} | RETIRED
 """Name -> title of all that there are records of, in the order of the report."""
