@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from octolith.filtering import smooth
 from octolith.phases import Phases
+from octolith.settings.steps import SmoothSettings
 
 methods = pytest.importorskip("validation.methods")
 dense = pytest.importorskip("validation.dense")
@@ -14,6 +16,7 @@ cases = pytest.importorskip("validation.cases")
 records = pytest.importorskip("validation.records")
 page = pytest.importorskip("validation.page")
 run = pytest.importorskip("validation.run")
+supervised = pytest.importorskip("validation.supervised")
 
 
 @pytest.fixture
@@ -67,6 +70,42 @@ def test_tiles_of_the_dense_generator_show_no_seam(case, monkeypatch):
     whole = training.super_resolve(case.lr_judged, 1)
     monkeypatch.setattr(dense, "TILE", 4)
     assert np.array_equal(training.super_resolve(case.lr_judged, 1), whole)
+
+
+def test_told_the_truth_of_what_lr_says_it_learns_it(rng, monkeypatch):
+    """Grain reaches one fine voxel beyond LR's, along x: nothing is left open."""
+    monkeypatch.setattr(supervised, "RATE", 1e-2)
+    torch.manual_seed(0)
+    labels = np.kron(rng.random((4, 4, 4)) < 0.4, np.ones((4, 4, 4))).astype(np.uint8)
+    fine = np.kron(labels, np.ones((2, 2, 2), np.uint8))
+    fine[:, :, 2::2] |= fine[:, :, 1:-1:2]
+    phases = Phases.of(["pore", "grain"])
+    told = cases.Case(phases, 2, [], labels, labels, fine, fine)
+    run = supervised.Supervised(told)
+    with torch.no_grad():
+        before = float(run._loss(1))
+    run.train(30)
+    with torch.no_grad():
+        assert float(run._loss(1)) < 0.5 * before
+        assert float(run._loss(2)) < 0.1
+
+
+def test_smoothing_is_that_of_the_step(case, tmp_path, monkeypatch):
+    """On Octolith's volumes, trained where Octolith's own row has trained."""
+    rough = (np.indices(case.truth.shape).sum(0) % 5 == 0).astype(np.uint8)
+    folders = []
+
+    def made(case, folder, threads):
+        folders.append(folder)
+        return methods.Made([rough], 3.0, 1.0)
+
+    monkeypatch.setattr(methods, "octolith", made)
+    for name, centre in (("smoothed", None), ("median", 1)):
+        found = methods.METHODS[name][1](case, tmp_path / name, 1)
+        wanted, _ = smooth(rough, 2, SmoothSettings(centre=centre))
+        assert np.array_equal(found.volumes[0], wanted)
+        assert found.training_s == 3.0
+    assert folders == [tmp_path / "octolith"] * 2
 
 
 def test_what_was_measured_is_not_measured_again_and_is_on_the_page(case, tmp_path, monkeypatch):
