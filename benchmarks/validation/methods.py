@@ -124,20 +124,21 @@ def supervised(case: Case, folder: Path, threads: int) -> Made:
 
 def octolith(
     case: Rock, folder: Path, threads: int, *, reach: float = PyramidSettings().reach,
-    **changes: Any,
+    seed: int = 1, **changes: Any,
 ) -> Made:  # fmt: skip
     """Train the preset ``laptop``, with changes, stage by stage; then super-resolve.
 
     What was trained stays in ``folder``: a run that was stopped goes on where it was.
     """
     settings = TrainSettings.model_validate(laid_over(case.settings, changes))
-    trained, seconds = train_chain(case, folder, settings=settings, threads=threads, reach=reach)
+    how = {"settings": settings, "threads": threads, "reach": reach, "seed": seed}
+    trained, seconds = train_chain(case, folder, **how)
     write_volume(folder / "judged.h5", case.lr_judged, (float(case.scale),) * 3, phases=case.phases)
     began = time.perf_counter()
     seeds = SEEDS[: case.realisations]
     volumes = [
-        super_resolve(trained, folder / "judged.h5", case, seed, box=box)
-        for seed in seeds
+        super_resolve(trained, folder / "judged.h5", case, noise, box=box)
+        for noise in seeds
         for box in case.boxes
     ]
     each = (time.perf_counter() - began) / len(seeds)
@@ -280,6 +281,7 @@ ALIKE = {"generator": {"finer_noise": 0}}
 TIED = BEFORE | {"voxel_weight": 300.0, "settle_epochs": 5}
 SQUARES = "squares for cubes, no calibration"
 ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "seed2": ("trained with another seed", {"seed": 2}),
     "firm": ("voxel 300", {"all": {"voxel_weight": 300.0}}),
     "uncalibrated": ("no calibration", {"all": {"calibrate": False}}),
     "squares": (f"{SQUARES}, voxel 10", {"reach": 0.0, "all": BEFORE, **ALIKE}),
