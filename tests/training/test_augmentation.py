@@ -93,7 +93,7 @@ def test_it_goes_on_where_it_was_bit_for_bit(tmp_path: Path) -> None:
     def stage(folder: str) -> Stage:
         (tmp_path / folder).mkdir(exist_ok=True)
         images = [blobs((40, 40)), 1 - blobs((32, 40), 1)]
-        return tiny_stage(tmp_path / folder, images=images, augment=0.1, epochs=4)
+        return tiny_stage(tmp_path / folder, images=images, augment=0.02, epochs=4)
 
     whole = stage("whole")
     whole.run(tmp_path / "whole" / "checkpoint.safetensors")

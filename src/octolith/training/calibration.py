@@ -110,7 +110,9 @@ def biases(found: Sample, wanted: np.ndarray) -> np.ndarray:
     def dual(bias: np.ndarray) -> tuple[float, np.ndarray]:
         scores = found.logits + bias
         chosen = np.bincount(scores.argmax(1), found.weights, len(bias))
-        return float(found.weights @ scores.max(1) - bias @ rest), chosen - rest
+        # No product of BLAS: its threads would sum in another order, and show in the last digit.
+        total = (found.weights * scores.max(1)).sum()
+        return float(total - (bias * rest).sum()), chosen - rest
 
     limits = [(-LIMIT, LIMIT)] * len(wanted)
     start = np.zeros(len(wanted))
