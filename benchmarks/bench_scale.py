@@ -155,11 +155,9 @@ def measure(edge: int, folder: Path) -> dict[str, Any]:
     smooth = step(
         "smooth", {"settings": SmoothSettings().model_dump()}, CORES, source=stitched, out=smoothed
     )
-    work = Workload(labels.shape, settings, TrainSettings(preset="laptop").generator_settings(),
-                    len(PHASES), STAGES, SHARES,
-                    uneven=unevenness(folder / "lr.h5", settings.block))  # fmt: skip
     counts = pd.concat([pd.read_csv(part.with_suffix(".csv")) for part in parts])
     per_stage = counts.groupby("stage")[["nodes", "mixed", "computed"]].sum()
+    work = workload(folder / "lr.h5", labels.shape, settings, per_stage)
     return {
         "rock": name,
         "load": os.getloadavg()[1],
@@ -184,6 +182,16 @@ def measure(edge: int, folder: Path) -> dict[str, Any]:
         "planned": {"octree_bytes": work.block_bytes, "dense_bytes": work.dense_bytes,
                     "halo_cost": work.halo_cost},
     }  # fmt: skip
+
+
+def workload(
+    lr: Path, shape: tuple[int, ...], settings: SuperResolveSettings, per_stage: pd.DataFrame
+) -> Workload:
+    """What the planning says, told the shares of mixed nodes as a training's log would tell it."""
+    shares = (per_stage["mixed"] / per_stage["nodes"]).tolist()[:-1]
+    generator = TrainSettings(preset="laptop").generator_settings()
+    uneven = unevenness(lr, settings.block)
+    return Workload(shape, settings, generator, len(PHASES), STAGES, tuple(shares), uneven=uneven)
 
 
 def gzip4(source: Path) -> int:
