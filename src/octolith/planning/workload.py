@@ -17,7 +17,8 @@ from octolith.settings.training import GeneratorSettings
 
 MIB = 1 << 20
 # Measured (benchmarks/bench_scale.py, and a test that compares): what a process holds of code and
-# workspaces, and what the allocator takes for a byte of tensors; arithmetic of one core on families, and what a node costs besides.
+# workspaces, and what the allocator takes for a byte of tensors; arithmetic of one core on
+# families, and what a node costs besides.
 LIBRARIES = 480 * MIB
 ALLOCATOR = 1.19
 STITCH_LIBRARIES = 280 * MIB
