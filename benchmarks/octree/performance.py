@@ -162,8 +162,8 @@ def _scale(found: dict[str, Any]) -> str:
         f"of the preset `{found['widths']}` and are *not trained*: the bias of each stage is set "
         "so that as many nodes are mixed as in paper 1, table 2. Shares of mixed nodes found at "
         f"stages 1 to {len(first['stages']) - 1}: {shares}. What is stated is told these "
-        "shares, as the log of a training would; two of its constants, what a process holds of code "
-        "and what the allocator takes beside the tensors, were fitted to such runs.",
+        "shares, as the log of a training would; two of its constants, what a process holds of "
+        "code and what the allocator takes beside the tensors, were fitted to such runs.",
         "",
         "| LR | SR | jobs | step | wall, s | processor, s | ns an SR voxel | memory of a job "
         "| stated by `octolith plan` |",
