@@ -298,10 +298,6 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "nothing makes realisations differ",
         ALIKE | {"all": {"diversity_weight": 0.0}},
     ),
-    "diverse": (
-        "diversity 30, rate 0.001",
-        {"all": {"diversity_weight": 30.0, "learning_rate": 1e-3}},
-    ),
     "long": (
         "three times the steps",
         {"all": {"epochs": 45, "fade_epochs": 9, "settle_epochs": 15}},
@@ -322,6 +318,9 @@ RETIRED = {
     "exact": "calibrated to the images' shares exactly; realisations alike",
     "uncalibrated-alike": "no calibration; realisations alike",
     "calibrated-alike": "realisations alike, rate 0.001",
+    "diverse": "twins at every stage from the second on, diversity 30, rate 0.001",
+    "coarse-twins": "twins at every stage from the second on",
+    "long-twins": "twins at every stage from the second on, three times the steps",
 }
 TITLES = {name: title for name, (title, _) in METHODS.items()} | RETIRED
 """Name -> title of all that there are records of, in the order of the report."""

@@ -50,7 +50,7 @@ FIFTH = ("specific_surface", "two_point_correlation", "lineal_path", "pore_size"
 LIMITED = (*FIFTH, "permeability")
 PERMEABILITY = 0.2
 INTERPOLATIONS = ("nearest", "trilinear", "cubic")
-OURS = ("octolith", "smoothed", "median", *ABLATIONS)
+OURS = ("octolith", "smoothed", "median", *ABLATIONS, "coarse-twins", "long-twins")
 
 
 def page(records: All, figures: Path) -> str:

@@ -113,8 +113,8 @@ class StageSettings(Settings):
         0.0,
         ge=0,
         description="Weight of the loss that makes realisations differ where LR leaves a choice: "
-        "half of the batch is the other half again, with other noise. (A batch of 1 has no other "
-        "half.) The paper does not.",
+        "at the last stage, half of the batch is the other half again, with other noise. (A batch "
+        "of 1 has no other half.) The paper does not.",
     )
     calibrate: bool = Field(
         True,

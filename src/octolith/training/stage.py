@@ -148,10 +148,9 @@ class Stage:
         s = self.settings
         self._set_rate(self.progress.rate * self.settled)
         seeds = torch.randint(2**31, (s.accumulate,), generator=self.random).tolist()
-        # At LR's own resolution nothing is left open.
-        twins = s.diversity_weight > 0 and self.stage > 1
         blocks = [
-            self._to(self.cubes.draw(s.batch, seed, self.random, twins=twins)) for seed in seeds
+            self._to(self.cubes.draw(s.batch, seed, self.random, twins=self.twins))
+            for seed in seeds
         ]
         places = [random_planes(s.batch, self.face, s.planes, self.random) for _ in blocks]
         # One batch is grown once; several are grown again for the generator's turn, one at a time.
@@ -253,7 +252,7 @@ class Stage:
         if s.prior_weight:
             prior = prior_loss(nodes, block.core_labels, s.hard)
             total += self._backward(3 * s.prior_weight * prior)
-        if s.diversity_weight and self.stage > 1:
+        if self.twins:
             alike = likeness_loss(nodes, block.core_labels)
             total += self._backward(3 * s.diversity_weight * alike)
             measured["likeness_loss"] = alike.item()
@@ -293,6 +292,12 @@ class Stage:
                 mean.lerp_(theirs[key], 1 - decay)
             else:
                 mean.copy_(theirs[key])
+
+    @property
+    def twins(self) -> bool:
+        """Whether cubes come twice: at the last stage, for what is mixed is still open."""
+        last = self.stage == self.generator.final
+        return last and self.stage > 1 and self.settings.diversity_weight > 0
 
     @property
     def settled(self) -> float:
