@@ -117,7 +117,7 @@ def test_who_is_left_over_has_no_twin(batch: int, alike: list[tuple[int, int]]) 
     volumes = block.labels.repeat_interleave(2, 1).repeat_interleave(2, 2).repeat_interleave(2, 3)
     volumes[:, ::2, ::2, ::2] ^= 1  # now every node is mixed
     growth = grown(*volumes[:, None])
-    compared, _ = losses._twins(growth.octree.levels[-1])
+    _, compared = losses._twins(growth.octree.levels[-1])
     assert len(compared) == len(alike) * 16**3
 
 

@@ -80,19 +80,16 @@ class Stage:
             floats = max(self.entering + copies * a, copies * max(a, b), 2 * b + context + classes)
             return NODE + FLOAT * floats
         c = self.entering
-        joined = c + context + self.noise
-        floats = (
-            context
-            + self.noise
-            + max(
-                copies * c,  # the upsampled, normalised
-                c + joined,  # joined with the context and the noise
-                2 * joined + a,  # the first convolution and its padded input
-                joined + copies * a,
-                2 * a + b,  # the second
-                a + copies * b,
-                2 * b + context + classes,  # the classifier
-            )
+        beside = context + self.noise
+        joined = c + beside
+        floats = beside + max(
+            copies * c,  # the upsampled, normalised
+            c + joined,
+            2 * joined + a,  # the first convolution and its padded input
+            joined + copies * a,
+            2 * a + b,  # the second
+            a + copies * b,
+            2 * b + context + classes,  # the classifier
         )
         convolving = NEIGHBOURS + FLOAT * floats
         interpolating = NEIGHBOURS + INTERPOLATING if context else 0

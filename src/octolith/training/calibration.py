@@ -57,9 +57,9 @@ def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: in
     logits, weights, made = [], [], []
     for block in blocks:
         growth = grow(block)
-        coarser = _decided(growth, classes)
-        decided += coarser
-        made.append(coarser + _finest(growth, classes))
+        found = _by_depth(growth, classes)
+        decided += found[:-1].sum(0)
+        made.append(found.sum(0))
         step = max(1, -(-len(growth.logits) // NODES))
         logits.append(growth.logits[::step].float().cpu().numpy())
         weights.append(np.full(len(logits[-1]), float(step)))
@@ -71,23 +71,13 @@ def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: in
     )  # fmt: skip
 
 
-def _decided(growth: Growth, classes: int) -> np.ndarray:
-    """(K+1,) shares of the core in nodes that are no longer refined, above the finest level."""
+def _by_depth(growth: Growth, classes: int) -> np.ndarray:
+    """(depths, K+1) shares of the core in nodes that are not refined; the finest may be mixed."""
     tree = growth.octree
-    total = np.zeros(classes)
-    for depth, known in enumerate(tree.classes[:-1]):
-        total += _of_core(growth, known[known < tree.phases], depth, classes)
-    return total
-
-
-def _finest(growth: Growth, classes: int) -> np.ndarray:
-    """(K+1,) shares of the core in nodes of the finest level."""
-    return _of_core(growth, growth.octree.classes[-1], growth.octree.depth, classes)
-
-
-def _of_core(growth: Growth, known: torch.Tensor, depth: int, classes: int) -> np.ndarray:
-    counts = torch.bincount(known.cpu().long(), minlength=classes).numpy()
-    return counts / (8**depth * len(growth.octree.levels[0]))
+    leaves = [known[known < tree.phases] for known in tree.classes[:-1]] + [tree.classes[-1]]
+    counts = [torch.bincount(known.cpu().long(), minlength=classes).numpy() for known in leaves]
+    voxels = len(tree.levels[0])
+    return np.stack([count / (8**depth * voxels) for depth, count in enumerate(counts)])
 
 
 def shares(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -11,10 +11,10 @@ from torch.nn import functional
 from octolith.networks import Growth
 from octolith.networks.context import linear
 from octolith.octree import Level
+from octolith.octree.morton import BATCH_SHIFT
 
-# How far realisations should differ, as a share of what the interpolated LR image leaves open: a
-# realisation that is as far from another as from the truth. Berea and the phantom at 4x leave 0.10
-# and 0.11 of the volume open, and a super-resolved volume is wrong in 0.07 to 0.09 of it.
+# How far realisations should differ, as a share of what the interpolated LR image leaves open:
+# about as far as each is from the truth (the honesty of docs/validation.md).
 OPEN = 0.7
 # Of the softmax that stands in for argmax (paper 4): two shares that differ by a tenth give 0.62.
 TEMPERATURE = 0.2
@@ -103,25 +103,21 @@ def likeness_loss(growth: Growth, lr: Tensor) -> Tensor:
     growth : of twins, the second half of the batch being the first with other noise.
     lr : (batch, z, y, x) uint8 LR labels of the same core.
     """
-    tree = growth.octree
-    one, other = _twins(tree.levels[-1])
-    nodes = growth.decisions  # of probabilities, the doubt of each twin would count as difference
-    differ = 1.0 - (nodes[one] * nodes[other]).sum(1)
-    around = linear(lr, tree.levels[-1], tree.phases)[one]
+    level, nodes = growth.octree.levels[-1], growth.decisions
+    both, other = _twins(level)
+    # Decided: of probabilities, the doubt of each twin would count as difference.
+    differ = 1.0 - (nodes[both] * nodes[other]).sum(1)
+    around = linear(lr, level.select(both), growth.octree.phases)
     open_ = 1.0 - around.square().sum(1)
-    return (OPEN * open_ - differ).sum().clamp_min(0.0) / max(1, len(one))
+    return (OPEN * open_ - differ).sum().clamp_min(0.0) / max(1, len(other))
 
 
 def _twins(level: Level) -> tuple[Tensor, Tensor]:
-    """Rows of the nodes that both twins have: those of the first, and those of the second."""
+    """(n,) which nodes of first twins the second has too, and the rows of those."""
     half = (level.batch + 1) // 2
-    z, y, x = level.coordinates.unbind(-1)
-    edge = int(level.coordinates.max()) + 1 if len(level) else 1
-    place = ((level.batch_index % half * edge + z) * edge + y) * edge + x
-    first = level.batch_index < half
-    one, other = first.nonzero().squeeze(1), (~first).nonzero().squeeze(1)
-    one, other = one[place[one].argsort()], other[place[other].argsort()]
-    return one[torch.isin(place[one], place[other])], other[torch.isin(place[other], place[one])]
+    row = level.find(level.keys + (half << BATCH_SHIFT))
+    both = row < len(level)
+    return both, row[both]
 
 
 def cubic(volume: Tensor, scale: int) -> Tensor:
