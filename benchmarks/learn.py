@@ -12,21 +12,21 @@ benchmarks/results/learning-CASE.json, docs/figures/learning-CASE.png and docs/l
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from octolith import figures
+from octolith.octree import build
 from octolith.phases import Phases
-from octolith.pyramid import patch_size
 from octolith.settings.training import TrainSettings
 from octolith.training.monitor import errors, statistics
 from octolith.volumes import write_volume
 from validation.cases import CASES, Case
-from validation.methods import interpolate, super_resolve, train_stage
+from validation.methods import interpolate, super_resolve, train_chain
 
 HERE = Path(__file__).parent
 RUNS = {"berea": "berea-4x", "phantom": "phantom-4x"}
@@ -47,46 +47,26 @@ def judge(made: np.ndarray, truth: np.ndarray, phases: Phases) -> dict[str, obje
     return {"iou": overlap, "fraction": fractions, "pore_area": area, **errors(found, known)}
 
 
-def learn(case: Case, settings: TrainSettings, folder: Path, threads: int) -> Iterator[dict]:
-    """Train stage by stage and judge each; the last one is the whole generator."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, labels in (("lr", case.lr), ("judged", case.lr_judged)):
-        write_volume(folder / f"{name}.h5", labels, (float(case.scale),) * 3, phases=case.phases)
-    trained = None
-    for stage in range(1, case.stages + 1):
-        trained, seconds = train_stage(
-            case, folder, stage, trained, settings=settings, threads=threads
-        )
-        made = super_resolve(trained, folder / "judged.h5", case, seed=1, stage=stage)
-        yield {"stage": stage, "seconds": seconds, "labels": made}
+def compare(found: dict[str, np.ndarray], case: Case, stage: int) -> dict[str, dict[str, float]]:
+    """Classes of a stage against the truth's octree, method by method: where, and how many."""
+    truth = classes_of(case.truth, case, stage)
+    known, *ours = (
+        statistics([torch.from_numpy(v)], len(case.phases), case.phases.pore_code, 128)
+        for v in (truth, *found.values())
+    )
+    return {
+        name: {
+            "agreement": float((classes == truth).mean()),
+            "error": float(np.mean(list(errors(measured, known).values()))),
+        }
+        for (name, classes), measured in zip(found.items(), ours, strict=True)
+    }
 
 
-def compare(volumes: dict[str, np.ndarray], case: Case, stage: int) -> dict[str, dict[str, float]]:
-    """Classes of a stage against the truth's octree, method by method: where, and how many.
-
-    Parameters
-    ----------
-    volumes : fine labels by method, or the stage's own classes.
-    """
-    patch, mixed = patch_size(stage, case.stages), len(case.phases)
-    truth = cell_classes(case.truth, mixed, patch)
-    found = {}
-    for name, volume in volumes.items():
-        ours = volume.shape == truth.shape
-        classes = volume if ours else cell_classes(volume, mixed, patch)
-        a, b = (statistics([torch.from_numpy(v)], mixed, case.phases.pore_code, 128)
-                for v in (classes, truth))  # fmt: skip
-        agree = float((classes == truth).mean())
-        found[name] = {"agreement": agree, "error": float(np.mean(list(errors(a, b).values())))}
-    return found
-
-
-def cell_classes(truth: np.ndarray, mixed: int, patch: int) -> np.ndarray:
-    """The octree classes of the truth at a coarser level."""
-    z, y, x = (n // patch for n in truth.shape)
-    cells = truth.reshape(z, patch, y, patch, x, patch)
-    low, high = cells.min((1, 3, 5)), cells.max((1, 3, 5))
-    return np.where(low == high, low, mixed).astype(np.uint8)
+def classes_of(volume: np.ndarray, case: Case, stage: int) -> np.ndarray:
+    """What the octree of a fine volume holds at a stage."""
+    tree = build(torch.from_numpy(volume)[None], case.stages - 1, len(case.phases))
+    return tree.reconstruct(stage - 1)[0].numpy()
 
 
 def picture(case: Case, volumes: dict[str, np.ndarray], stem: Path) -> None:
@@ -105,7 +85,7 @@ def page() -> str:
     parts = [PREFACE]
     for path in sorted((HERE / "results").glob("learning-*.json")):
         result, name = json.loads(path.read_text()), path.stem.removeprefix("learning-")
-        minutes = sum(row["seconds"] for row in result["stages"]) / 60
+        minutes = result["seconds"] / 60
         changes = f", changed: `{json.dumps(result['changes'])}`" if result["changes"] else ""
         parts.append(
             f"## {name}\n\nPreset `{result['preset']}`{changes}; trained for {minutes:.1f} minutes "
@@ -148,12 +128,13 @@ def table(methods: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
-def folder(chosen: argparse.Namespace) -> Path:
-    """Where a training is kept: the preset's own is the validation's."""
+def folder(chosen: argparse.Namespace, settings: TrainSettings) -> Path:
+    """Where a training is kept: the preset's own is the validation's, others by their settings."""
     results = HERE.parent / "results"
-    if chosen.preset == TrainSettings().preset and not chosen.changes:
+    if settings == TrainSettings():
         return results / "validation" / RUNS[chosen.case] / "octolith"
-    return results / "learning" / (chosen.name or f"{chosen.case}-{chosen.preset}")
+    key = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
+    return results / "learning" / f"{chosen.case}-{key}"
 
 
 def by_stage(rows: list[dict]) -> str:
@@ -177,22 +158,28 @@ def main() -> None:
     chosen = parser.parse_args()
     case = CASES[RUNS[chosen.case]][1]()
     settings = TrainSettings.model_validate({"preset": chosen.preset} | chosen.changes)
-    rows = []
-    volumes = {
+    kept = folder(chosen, settings)
+    trained, seconds = train_chain(case, kept, settings=settings, threads=chosen.threads)
+    lr = kept / "judged.h5"
+    write_volume(lr, case.lr_judged, (float(case.scale),) * 3, phases=case.phases)
+    interpolated = {
         name: interpolate(case.lr_judged, len(case.phases), case.scale, order)
         for name, order in (("nearest", 0), ("trilinear", 1))
     }
-    for row in learn(case, settings, folder(chosen), chosen.threads):
-        volumes["Octolith"] = row.pop("labels")
-        row["methods"] = compare(volumes, case, row["stage"])
-        print(row, flush=True)
-        rows.append(row)
-    volumes["truth"] = case.truth
+    rows = []
+    for stage in range(1, case.stages + 1):
+        made = super_resolve(trained, lr, case, seed=1, stage=stage)
+        found = {name: classes_of(v, case, stage) for name, v in interpolated.items()}
+        compared = compare(found | {"Octolith": made}, case, stage)
+        rows.append({"stage": stage, "methods": compared})
+        print(rows[-1], flush=True)
+    volumes = interpolated | {"Octolith": made, "truth": case.truth}
     methods = {name: judge(volume, case.truth, case.phases) for name, volume in volumes.items()}
     name = chosen.name or chosen.case
     picture(case, volumes, HERE.parent / "docs" / "figures" / f"learning-{name}")
     result = {"case": chosen.case, "preset": chosen.preset, "changes": chosen.changes,
-              "threads": chosen.threads, "stages": rows, "methods": methods}  # fmt: skip
+              "threads": chosen.threads, "seconds": seconds, "stages": rows,
+              "methods": methods}  # fmt: skip
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"learning-{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     (HERE.parent / "docs" / "learning.md").write_text(page())
