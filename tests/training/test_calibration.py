@@ -11,7 +11,15 @@ from hypothesis.extra.numpy import arrays
 from rocks import blobs, make_rock, tiny_stage
 
 from octolith.phases import OUTSIDE
-from octolith.training.calibration import Sample, Wanted, biases, calibrated, sample, shares
+from octolith.training.calibration import (
+    Sample,
+    Wanted,
+    biases,
+    calibrated,
+    favour_mixed,
+    sample,
+    shares,
+)
 from octolith.training.data import Cubes
 
 CLASSES = 3
@@ -61,6 +69,29 @@ class TestBiases:
         change = biases(found, np.array([0.5, 0.5]))
         assert np.isfinite(change).all()
         assert shares_with(found, change)[0] < 0.605
+
+
+class TestFavourMixed:
+    def test_by_hand(self):
+        """One of five nodes is mixed, and the next lacks 0.1 and 0.2: three are with factor 3."""
+        lead = np.array([-0.1, 0.1, 0.2, 0.4, 0.8])
+        found = of(np.zeros(3), np.stack([lead, lead - 1, np.zeros(5)], 1))
+        change = favour_mixed(found, np.zeros(3), 3.0)
+        np.testing.assert_allclose(change, [0, 0, 0.2], atol=1e-5)
+        np.testing.assert_allclose(shares_with(found, change), [0.4, 0, 0.6])
+
+    @given(st.integers(0, 1000), st.floats(1, 4))
+    def test_as_much_more_is_mixed_and_pure_nodes_stay_what_they_are(self, seed, factor):
+        logits = np.random.default_rng(seed).normal((0, 0, -1), size=(4000, CLASSES))
+        found, zero = of(np.zeros(CLASSES), logits), np.zeros(CLASSES)
+        change = favour_mixed(found, zero, factor)
+        before, after = shares_with(found, zero), shares_with(found, change)
+        assert after[-1] == pytest.approx(min(1.0, factor * before[-1]), abs=1e-3)
+        assert change[0] == change[1] == 0
+
+    def test_where_nothing_is_mixed_nothing_will_be(self):
+        found = of(np.zeros(2), np.array([[1.0, 0.0], [2.0, 0.0]]))
+        np.testing.assert_array_equal(favour_mixed(found, np.zeros(2), 2.0), 0)
 
 
 def test_nothing_left_to_decide_changes_nothing():

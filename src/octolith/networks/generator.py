@@ -81,8 +81,25 @@ class Growth:
     @property
     def decisions(self) -> Tensor:
         """(n, K+1) one-hot classes, with the gradients of the probabilities."""
+        return self._straight_through(self.octree.classes[-1].long())
+
+    def drawn(self, temperature: float, known: int, generator: torch.Generator) -> Tensor:
+        """(n, K+1) one-hot classes, drawn where the logits are close; gradients as `decisions`.
+
+        The straight-through Gumbel-softmax (Jang et al. 2017) for the gradients of temperature 1.
+
+        Parameters
+        ----------
+        temperature : of the drawing; 1 draws from the probabilities, 0 decides.
+        known : leading classes that may be drawn; the last stage knows no mixed.
+        """
+        logits = self.logits.detach()[:, :known].float()
+        chance = torch.rand(logits.shape, generator=generator).clamp_min(1e-9).to(logits.device)
+        return self._straight_through((logits - temperature * (-chance.log()).log()).argmax(-1))
+
+    def _straight_through(self, classes: Tensor) -> Tensor:
         soft = self.probabilities
-        decided = functional.one_hot(self.octree.classes[-1].long(), soft.shape[1])
+        decided = functional.one_hot(classes, soft.shape[1])
         return decided + (soft - soft.detach())
 
 

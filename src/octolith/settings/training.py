@@ -65,6 +65,10 @@ class StageSettings(Settings):
     planes: int = Field(
         128, ge=1, description="Slices drawn from a volume along each axis for an update."
     )
+    critic_steps: int = Field(
+        1, ge=1, description="Critic updates on each axis for an update of the generator. Paper 1 "
+        "has one; Gulrajani et al. have five."
+    )  # fmt: skip
     planes_at_once: int | None = Field(
         None, ge=1, description="Planes that the critic judges at once: fewer need less memory and "
         "give the same gradients. None: all of an axis."
@@ -88,6 +92,14 @@ class StageSettings(Settings):
         description="Show the critic what inference will give, the decided classes, and pass its "
         "gradients straight through to the probabilities (Bengio et al. 2013). The paper shows it "
         "the probabilities.",
+    )
+    decision_noise: float = Field(
+        0.0,
+        ge=0,
+        description="Temperature at which the classes that the critic sees in training are drawn, "
+        "rather than decided (straight-through Gumbel-softmax, Jang et al. 2017), where `hard`. "
+        "The generator has to be sure, so that it decides as it should when nothing is drawn. The "
+        "paper does not.",
     )
     voxel_weight: float = Field(1.0, ge=0, description="Weight of the voxel-wise loss.")
     voxel_tolerance: float = Field(
@@ -121,6 +133,14 @@ class StageSettings(Settings):
         description="At the end of the stage, move the biases of its classifier until the LR "
         "volume has, refined, as much of every class as the HR images, give or take their "
         "standard error. The paper does not.",
+    )
+    mixed_factor: float = Field(
+        1.0,
+        ge=1,
+        description="How many times as much the stage calls mixed as it would, when it is trained, "
+        "the least sure nodes first: what is not mixed is never refined, and of nodes on an "
+        "interface many are decided wrongly. Costs as much more memory and time in all later "
+        "stages. The paper does not.",
     )
     ema: float = Field(0.999, ge=0, lt=1, description="Moving average of the generator; 0: none.")
     clip: float = Field(0.0, ge=0, description="Largest gradient norm; 0: no clipping.")

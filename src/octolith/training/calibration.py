@@ -110,6 +110,28 @@ def biases(found: Sample, wanted: np.ndarray) -> np.ndarray:
     return best - best.mean()
 
 
+def favour_mixed(found: Sample, bias: np.ndarray, factor: float) -> np.ndarray:
+    """Biases with which ``factor`` times as much of the rest is mixed, the least sure nodes first.
+
+    Which of the pure classes a node would have is not touched. All of the rest, at most.
+
+    Parameters
+    ----------
+    bias : (K+1,) with which classes have the shares that they should; mixed is the last.
+    """
+    scores = found.logits + bias
+    lead = scores[:, :-1].max(1) - scores[:, -1]
+    order = np.argsort(lead)
+    reached = np.cumsum(found.weights[order])
+    mixed = found.weights[lead < 0].sum()
+    if factor == 1.0 or not mixed:
+        return bias
+    last = min(int(np.searchsorted(reached, factor * mixed)), len(lead) - 1)
+    change = bias.copy()
+    change[-1] += min(LIMIT, max(0.0, lead[order[last]]) + 1e-6)
+    return change
+
+
 @dataclass(frozen=True)
 class Wanted:
     """How much of each class the HR images say there is.
@@ -155,7 +177,11 @@ class Wanted:
 
 
 def calibrated(
-    grow: Callable[[Block], Growth], cubes: Cubes, hr: Wanted, stage_is_last: bool
+    grow: Callable[[Block], Growth],
+    cubes: Cubes,
+    hr: Wanted,
+    stage_is_last: bool,
+    mixed_factor: float = 1.0,
 ) -> np.ndarray | None:
     """The biases that give the whole LR volume classes as the HR images have; None: no cube fits.
 
@@ -168,6 +194,7 @@ def calibrated(
     cubes : of the LR volume.
     hr : the classes in the HR images of the stage.
     stage_is_last : it knows no mixed.
+    mixed_factor : how many times as much is mixed in the end, at the other stages.
     """
     classes = len(hr.shares)
     blocks = list(cubes.lattice(LATTICE))
@@ -180,6 +207,6 @@ def calibrated(
     wanted = hr.nearest_to(found.made.mean(0) - excess, varies / np.sqrt(volume))
     wanted = np.clip(wanted + excess, 0, None)
     if not stage_is_last:
-        return biases(found, wanted)
+        return favour_mixed(found, biases(found, wanted), mixed_factor)
     phases = replace(found, decided=found.decided[:-1], logits=found.logits[:, :-1])
     return np.append(biases(phases, wanted[:-1]), 0.0)

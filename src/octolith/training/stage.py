@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +153,7 @@ class Stage:
             self._to(self.cubes.draw(s.batch, seed, self.random, twins=self.twins))
             for seed in seeds
         ]
-        places = [random_planes(s.batch, self.face, s.planes, self.random) for _ in blocks]
+        places = self._places(len(blocks))
         # One batch is grown once; several are grown again for the generator's turn, one at a time.
         with torch.set_grad_enabled(s.accumulate == 1):
             grown = [self.grow(block) for block in blocks]
@@ -179,10 +180,23 @@ class Stage:
             growth: Growth = self.generator(block, self.stage)
         return growth
 
+    def _places(self, count: int) -> list[list[Tensor]]:
+        """Planes to draw of so many batches, along each axis."""
+        s = self.settings
+        return [random_planes(s.batch, self.face, s.planes, self.random) for _ in range(count)]
+
     def draw(self, growth: Growth, axis: int, where: Tensor) -> Tensor:
         """Planes across an axis: (p, K+1, face, face)."""
-        seen = growth.decisions if self.settings.hard else growth.probabilities
+        seen = self._seen(growth) if self.settings.hard else growth.probabilities
         return render(growth.octree, seen, axis, where.to(self.device))
+
+    def _seen(self, growth: Growth) -> Tensor:
+        """(n, K+1) classes that are drawn in training, and decided otherwise."""
+        noise = self.settings.decision_noise
+        if not (noise and self.block.training):
+            return growth.decisions
+        known = len(self.phases) + (self.stage < self.generator.final)
+        return growth.drawn(noise, known, self.random)
 
     def score(self, planes: Tensor, axis: int) -> Tensor:
         """The critic's of planes across an axis, with the present fade."""
@@ -194,9 +208,10 @@ class Stage:
         s = self.settings
         measured: defaultdict[str, float] = defaultdict(float)
         self.seen.requires_grad_(True)
-        for axis in range(3):
+        turns = [places, *(self._places(len(grown)) for _ in range(s.critic_steps - 1))]
+        for at, axis in product(turns, range(3)):
             self.c_optimiser.zero_grad()
-            for growth, where in zip(grown, places, strict=True):
+            for growth, where in zip(grown, at, strict=True):
                 real = self.real_planes(axis, s.planes)
                 parts = zip(self._parts(where[axis]), self._parts(real), strict=True)
                 for of_volume, of_rock in parts:
@@ -206,7 +221,7 @@ class Stage:
                     losses = self._critic_loss(axis, of_rock.to(self.device), fake)
                     self.scaler.scale(losses["critic_loss"] * share).backward()
                     for name, loss in losses.items():
-                        measured[name] += loss.item() * share / 3
+                        measured[name] += loss.item() * share / (3 * s.critic_steps)
             self._apply(self.c_optimiser, self.critic.of(axis).trained_at(self.stage))
         self.seen.requires_grad_(False)
         return self._adapt(dict(measured)) if s.augment else dict(measured)
@@ -480,7 +495,7 @@ class Stage:
         with torch.no_grad():
             change = calibrated(
                 lambda block: self.grow(self._to(block)),
-                self.cubes, hr, self.stage == self.generator.final,
+                self.cubes, hr, self.stage == self.generator.final, self.settings.mixed_factor,
             )  # fmt: skip
         self.generator.freeze_before(self.stage)
         if change is None:
