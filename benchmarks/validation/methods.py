@@ -124,11 +124,12 @@ def supervised(case: Case, folder: Path, threads: int) -> Made:
 
 def octolith(
     case: Rock, folder: Path, threads: int, *, reach: float = PyramidSettings().reach,
-    seed: int = 1, **changes: Any,
+    seed: int = 1, temperature: float = 1.0, **changes: Any,
 ) -> Made:  # fmt: skip
     """Train the preset ``laptop``, with changes, stage by stage; then super-resolve.
 
-    What was trained stays in ``folder``: a run that was stopped goes on where it was.
+    ``temperature`` is that of the step. What was trained stays in ``folder``: a run that was
+    stopped goes on where it was.
     """
     settings = TrainSettings.model_validate(laid_over(case.settings, changes))
     how = {"settings": settings, "threads": threads, "reach": reach, "seed": seed}
@@ -137,7 +138,7 @@ def octolith(
     began = time.perf_counter()
     seeds = SEEDS[: case.realisations]
     volumes = [
-        super_resolve(trained, folder / "judged.h5", case, noise, box=box)
+        super_resolve(trained, folder / "judged.h5", case, noise, box=box, temperature=temperature)
         for noise in seeds
         for box in case.boxes
     ]
@@ -153,6 +154,11 @@ def smoothed(case: Case, folder: Path, threads: int, **how: Any) -> Made:
     volumes = [smooth(volume, len(case.phases), settings)[0] for volume in made.volumes]
     each = (time.perf_counter() - began) / len(volumes)
     return Made(volumes, made.training_s, made.inference_s + each, {"smooth": how})
+
+
+def likeliest(case: Rock, folder: Path, threads: int) -> Made:
+    """Octolith without chance: each node is what it most likely is."""
+    return octolith(case, folder.with_name("octolith"), threads, temperature=0.0)
 
 
 def laid_over(settings: dict[Any, Any], changes: dict[Any, Any]) -> dict[Any, Any]:
@@ -215,6 +221,7 @@ def super_resolve(
     *,
     stage: int | None = None,
     box: Cut | None = None,
+    temperature: float = 1.0,
 ) -> np.ndarray:
     """A realisation of the judged volume, block by block.
 
@@ -224,6 +231,7 @@ def super_resolve(
     box : what of the volume is wanted; None: all of it.
     """
     generator, _ = weights.load_generator(trained, case.phases, case.stages)
+    generator.temperature = temperature
     scale = case.scale if stage is None else 1 << (stage - 1)
     return grown(generator, lr, scale, seed, box or whole(case.lr_judged))
 
@@ -267,36 +275,21 @@ METHODS: dict[str, tuple[str, Method]] = {
     "dense": ("dense GAN (paper 4), 5 minutes", dense),
     "supervised": ("the same network, told the truth", supervised),
     "octolith": ("Octolith", octolith),
+    "likeliest": ("Octolith, the likeliest rock", likeliest),
     "smoothed": ("Octolith, smoothed", smoothed),
     "median": ("Octolith, median of 27", partial(smoothed, centre=1)),
 }
 """Name -> title, and the method; in the order of the report."""
 
-# What the preset was before cubes, calibration and twins, which some trainings were made with.
-BEFORE: dict[str, Any] = {
-    "calibrate": False, "voxel_weight": 10.0, "settle_epochs": 0, "diversity_weight": 0.0,
-    "learning_rate": 1e-3,
-}  # fmt: skip
-ALIKE = {"generator": {"finer_noise": 0}}
-TIED = BEFORE | {"voxel_weight": 300.0, "settle_epochs": 5}
-SQUARES = "squares for cubes, no calibration"
 ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "seed2": ("trained with another seed", {"seed": 2}),
     "firm": ("voxel 300", {"all": {"voxel_weight": 300.0}}),
     "uncalibrated": ("no calibration", {"all": {"calibrate": False}}),
-    "squares": (f"{SQUARES}, voxel 10", {"reach": 0.0, "all": BEFORE, **ALIKE}),
-    "v100": (
-        f"{SQUARES}, voxel 100",
-        {"reach": 0.0, "all": BEFORE | {"voxel_weight": 100.0}, **ALIKE},
-    ),
-    "v300": (f"{SQUARES}, voxel 300, settling", {"reach": 0.0, "all": TIED, **ALIKE}),
-    "v300-prior100": (
-        f"{SQUARES}, voxel 300, settling, prior 100",
-        {"reach": 0.0, "all": TIED | {"prior_weight": 100.0}, **ALIKE},
-    ),
-    "alike": (
-        "nothing makes realisations differ",
-        ALIKE | {"all": {"diversity_weight": 0.0}},
+    "decided": ("classes decided in training too", {"generator": {"decision_noise": 0.0}}),
+    "images-share": ("no more mixed nodes than in the images", {"all": {"mixed_factor": 1.0}}),
+    "one-step": (
+        "one critic step at the generator's rate",
+        {"all": {"critic_steps": 1, "critic_learning_rate": None}},
     ),
     "long": (
         "three times the steps",
@@ -314,12 +307,18 @@ METHODS |= {
 """Octolith with what is said changed in the preset."""
 
 # What code of before made: its records are kept, and nothing makes them again.
+SQUARES = "squares for cubes, no calibration"
 RETIRED = {
+    "squares": f"{SQUARES}, voxel 10",
+    "v100": f"{SQUARES}, voxel 100",
+    "v300": f"{SQUARES}, voxel 300, settling",
+    "v300-prior100": f"{SQUARES}, voxel 300, settling, prior 100",
     "exact": "calibrated to the images' shares exactly; realisations alike",
     "uncalibrated-alike": "no calibration; realisations alike",
     "calibrated-alike": "realisations alike, rate 0.001",
     "diverse": "twins at every stage from the second on, diversity 30, rate 0.001",
     "coarse-twins": "twins at every stage from the second on",
+    "late-twins": "twins at the last stage, nothing drawn, one critic step",
     "long-twins": "twins at every stage from the second on, three times the steps",
 }
 TITLES = {name: title for name, (title, _) in METHODS.items()} | RETIRED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from validation import unpaired_page
 from validation.cases import CASES
-from validation.methods import ABLATIONS, METHODS, TITLES, fits
+from validation.methods import ABLATIONS, METHODS, RETIRED, TITLES, fits
 from validation.records import Record
 
 All = Mapping[tuple[str, str], Record]
@@ -50,7 +50,7 @@ FIFTH = ("specific_surface", "two_point_correlation", "lineal_path", "pore_size"
 LIMITED = (*FIFTH, "permeability")
 PERMEABILITY = 0.2
 INTERPOLATIONS = ("nearest", "trilinear", "cubic")
-OURS = ("octolith", "smoothed", "median", *ABLATIONS, "coarse-twins", "long-twins")
+OURS = ("octolith", "likeliest", "smoothed", "median", *ABLATIONS, *RETIRED)
 
 
 def page(records: All, figures: Path) -> str:

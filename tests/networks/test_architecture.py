@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from octolith.networks import Block, Critic, Generator, halo, parameter_count
+from octolith.networks.noise import coordinate_noise, gumbel, smooth_noise
 from octolith.settings.training import TrainSettings
 
 PAPER = TrainSettings(preset="paper")
@@ -82,7 +83,7 @@ def grow(generator: Generator, labels: torch.Tensor, low, high, stage: int) -> t
 @pytest.mark.parametrize("norm", ["channel", "batch"])
 @pytest.mark.parametrize("context", [True, False])
 def test_cutting_leaves_no_trace(norm: str, context: bool) -> None:
-    generator = small(norm=norm, context=context)
+    generator = small(norm=norm, context=context, finer_noise=1, decision_noise=0.5)
     torch.manual_seed(1)
     labels = torch.randint(0, 3, (1, 13, 9, 11), dtype=torch.uint8)
     whole = grow(generator, labels, (0, 0, 0), (13, 9, 11), stage=3)
@@ -149,3 +150,61 @@ def test_no_node_mixed_and_all_mixed(answer: str) -> None:
     finest = len(growth.octree.levels[-1])
     assert finest == (16**3 if answer == "all mixed" else 0)
     assert growth.octree.reconstruct().max() < 3
+
+
+# -- classes that are drawn --------------------------------------------------------------------
+
+
+def block_of(edge: int, seed: int = 1) -> Block:
+    torch.manual_seed(2)
+    labels = torch.randint(0, 3, (1, edge, edge, edge), dtype=torch.uint8)
+    return Block(labels, torch.zeros(1, 3, dtype=torch.int64), ((0, 0, 0), (edge,) * 3), seed)
+
+
+def test_smooth_noise_is_normal_and_shared_with_neighbours() -> None:
+    """Each cell has 3/4 of its coarse cell and 1/4 of that beside it."""
+    axis = torch.arange(-30, 34)
+    grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1)
+    noise = smooth_noise(grid, seed=3, channels=1)[..., 0]
+    assert float(noise.mean()) == pytest.approx(0, abs=0.05)
+    assert float(noise.std()) == pytest.approx(1, abs=0.05)
+    within, across = (noise[::2] * noise[1::2]).mean(), (noise[1:-1:2] * noise[2::2]).mean()
+    assert float(within) == pytest.approx(0.75**2 / 0.625, abs=0.05)
+    assert float(across) == pytest.approx(2 * 0.75 * 0.25 / 0.625, abs=0.05)
+    assert float((noise[4:] * noise[:-4]).mean()) == pytest.approx(0, abs=0.05)
+
+
+def test_of_logits_with_gumbel_noise_the_largest_is_a_draw() -> None:
+    shares = torch.tensor([0.6, 0.3, 0.1])
+    axis = torch.arange(40)
+    grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).flatten(0, 2)
+    drawn = (shares.log() + gumbel(coordinate_noise(grid, 1, 3))).argmax(-1)
+    found = torch.bincount(drawn).float() / len(drawn)
+    torch.testing.assert_close(found, shares, atol=0.01, rtol=0)
+    assert gumbel(torch.tensor([-30.0, -9.0, 9.0])).isfinite().all()
+
+
+def test_the_finished_rock_is_drawn_and_what_is_refined_is_decided() -> None:
+    generator = small(decision_noise=1.0)
+    assert generator.eval()(block_of(4), 2).noise is None
+    assert generator(block_of(4), 3).noise is not None
+    generator.freeze_before(2)
+    in_training = generator(block_of(4), 2)
+    assert in_training.noise is not None  # it has to be sure, all the same
+    drawn = in_training.scores.argmax(-1)
+    torch.testing.assert_close(drawn.byte(), in_training.octree.classes[-1])
+    assert (drawn != in_training.logits.argmax(-1)).any()
+
+
+def test_another_seed_draws_another_rock_between_the_same_coarse_nodes() -> None:
+    generator = small(decision_noise=1.0, noise=0, finer_noise=0)
+    one, same, other = (generator(block_of(6, seed), 3).octree for seed in (1, 1, 2))
+    assert all(map(torch.equal, one.classes, same.classes))
+    assert all(map(torch.equal, one.classes[:-1], other.classes[:-1]))
+    assert not torch.equal(one.classes[-1], other.classes[-1])
+
+
+def test_at_no_temperature_nothing_is_drawn() -> None:
+    growth = small()(block_of(4), 3)
+    assert growth.noise is None
+    torch.testing.assert_close(growth.scores, growth.logits)

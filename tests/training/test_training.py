@@ -23,7 +23,7 @@ from octolith.networks.generator import Growth
 from octolith.octree import build
 from octolith.phases import Phases
 from octolith.training import EXIT_RESUME, losses
-from octolith.training.data import Cubes, Planes, holding, random_planes
+from octolith.training.data import Cubes, Planes, holding
 from octolith.training.monitor import errors, statistics
 from octolith.volumes import write_images
 
@@ -54,69 +54,6 @@ def as_growth(labels: torch.Tensor, depth: int) -> Growth:
     return Growth(tree, logits)
 
 
-# -- what the critic sees ----------------------------------------------------------------------
-
-
-def undecided_growth(probabilities: list[float], edge: int = 32) -> Growth:
-    """Nodes that all have the same probabilities."""
-    tree = build(torch.zeros(1, edge, edge, edge, dtype=torch.uint8), 0, phases=2)
-    logits = torch.tensor(probabilities).log().expand(edge**3, -1)
-    return Growth(tree, logits.clone().requires_grad_())
-
-
-def test_classes_are_drawn_as_often_as_their_probabilities_say() -> None:
-    growth = undecided_growth([0.6, 0.3, 0.1])
-    drawn = growth.drawn(1.0, 3, torch.Generator().manual_seed(1)).detach()
-    torch.testing.assert_close(drawn.mean(0), torch.tensor([0.6, 0.3, 0.1]), atol=0.01, rtol=0)
-    assert set(drawn.unique().tolist()) == {0.0, 1.0}
-
-
-def test_the_colder_the_rarer_is_another_class_drawn() -> None:
-    """Two classes 0.6 and 0.4 at temperature T: as 0.6^(1/T) to 0.4^(1/T)."""
-    growth = undecided_growth([0.6, 0.4, 1e-9])
-    for temperature in (1.0, 0.5, 0.25):
-        drawn = growth.drawn(temperature, 3, torch.Generator().manual_seed(1)).detach()
-        powers = np.array([0.6, 0.4]) ** (1 / temperature)
-        assert float(drawn[:, 0].mean()) == pytest.approx(powers[0] / powers.sum(), abs=0.01)
-    cold = growth.drawn(0.0, 3, torch.Generator()).detach()
-    torch.testing.assert_close(cold[:, 0], torch.ones(len(cold)))
-
-
-def test_the_last_stage_draws_no_mixed() -> None:
-    growth = undecided_growth([0.06, 0.04, 0.9])
-    drawn = growth.drawn(1.0, 2, torch.Generator().manual_seed(1)).detach()
-    torch.testing.assert_close(drawn.mean(0), torch.tensor([0.6, 0.4, 0.0]), atol=0.01, rtol=0)
-
-
-def test_drawn_classes_have_the_gradients_of_the_probabilities() -> None:
-    growth = undecided_growth([0.6, 0.3, 0.1], edge=2)
-    weights_ = torch.arange(24.0).view(8, 3)
-    (growth.drawn(1.0, 3, torch.Generator()) * weights_).sum().backward()
-    drawn = growth.logits.grad
-    again = undecided_growth([0.6, 0.3, 0.1], edge=2)
-    (again.probabilities * weights_).sum().backward()
-    torch.testing.assert_close(drawn, again.logits.grad)
-
-
-def test_the_critic_learns_as_often_as_it_is_told(tmp_path: Path) -> None:
-    run = tiny_stage(tmp_path, critic_steps=3)
-    run.step()
-    (state, *_) = run.c_optimiser.state.values()
-    assert int(state["step"]) == 9  # three times on each axis
-    (state, *_) = run.g_optimiser.state.values()
-    assert int(state["step"]) == 1
-
-
-def test_a_look_decides_and_training_draws(tmp_path: Path) -> None:
-    """With noise as large as this, a look that drew would find another rock every time."""
-    run = tiny_stage(tmp_path, decision_noise=100.0)
-    assert run.look() == run.look()
-    block = run.cubes.draw(1, 0, torch.Generator().manual_seed(1))
-    growth = run.grow(block)
-    (where, _, _) = random_planes(1, run.face, 3, torch.Generator().manual_seed(1))
-    assert not torch.equal(run.draw(growth, 0, where), run.draw(growth, 0, where))
-
-
 @pytest.mark.parametrize("form", ["nearest", "majority", "blur"])
 def test_voxel_loss_is_nothing_where_sr_refines_lr(form: str) -> None:
     lr = torch.from_numpy(blobs((4, 4, 4)))[None]
@@ -126,6 +63,15 @@ def test_voxel_loss_is_nothing_where_sr_refines_lr(form: str) -> None:
     assert float(losses.voxel_loss(as_growth(sr, 2), lr, (0,), form, 0.0)) < 1e-4
     flipped = losses.voxel_loss(as_growth(1 - sr, 2), lr, (0,), form, 0.0)
     assert float(flipped) == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_critic_learns_as_often_as_it_is_told(tmp_path: Path) -> None:
+    run = tiny_stage(tmp_path, critic_steps=3)
+    run.step()
+    (state, *_) = run.c_optimiser.state.values()
+    assert int(state["step"]) == 9  # three times on each axis
+    (state, *_) = run.g_optimiser.state.values()
+    assert int(state["step"]) == 1
 
 
 def test_nearest_form_sees_one_voxel_of_a_cell_and_majority_most_of_it() -> None:

@@ -16,10 +16,13 @@ from torch.utils.checkpoint import checkpoint
 from octolith import octree
 from octolith.blocks import Box, needed, triple
 from octolith.networks.context import interpolate
-from octolith.networks.noise import coordinate_noise
+from octolith.networks.noise import coordinate_noise, gumbel, smooth_noise
 from octolith.octree import Families, Level, Octree
 from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
+
+# Apart from the seeds of what goes into the network, which are those of its depths.
+DRAWS = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,13 @@ class Growth:
     ----------
     octree : of the core alone, in the core's own coordinates.
     logits : (n, K+1) of the finest level's nodes.
+    noise : (n, K+1) that was added to them to draw their classes; None: they were decided.
     computed : nodes computed at each depth, those of the halo included.
     """
 
     octree: Octree
     logits: Tensor
+    noise: Tensor | None = None
     computed: tuple[int, ...] = ()
 
     @property
@@ -81,26 +86,15 @@ class Growth:
     @property
     def decisions(self) -> Tensor:
         """(n, K+1) one-hot classes, with the gradients of the probabilities."""
-        return self._straight_through(self.octree.classes[-1].long())
-
-    def drawn(self, temperature: float, known: int, generator: torch.Generator) -> Tensor:
-        """(n, K+1) one-hot classes, drawn where the logits are close; gradients as `decisions`.
-
-        The straight-through Gumbel-softmax (Jang et al. 2017) for the gradients of temperature 1.
-
-        Parameters
-        ----------
-        temperature : of the drawing; 1 draws from the probabilities, 0 decides.
-        known : leading classes that may be drawn; the last stage knows no mixed.
-        """
-        logits = self.logits.detach()[:, :known].float()
-        chance = torch.rand(logits.shape, generator=generator).clamp_min(1e-9).to(logits.device)
-        return self._straight_through((logits - temperature * (-chance.log()).log()).argmax(-1))
-
-    def _straight_through(self, classes: Tensor) -> Tensor:
         soft = self.probabilities
-        decided = functional.one_hot(classes, soft.shape[1])
+        decided = functional.one_hot(self.octree.classes[-1].long(), soft.shape[1])
         return decided + (soft - soft.detach())
+
+    @property
+    def scores(self) -> Tensor:
+        """(n, K+1) of which the largest is a node's class."""
+        logits = self.logits.detach()
+        return logits if self.noise is None else logits + self.noise
 
 
 def inside(level: Level, box: Box) -> Tensor:
@@ -300,6 +294,10 @@ class Generator(nn.Module):
     stages : S = log2(scale) + 1 of the finished generator.
     engine : that computes the sparse convolutions (`octolith.octree.ENGINES`); the weights are
         the same for all.
+
+    Attributes
+    ----------
+    temperature : of the finest classes, times that of the settings; at 0 they are decided.
     """
 
     def __init__(
@@ -308,6 +306,7 @@ class Generator(nn.Module):
         super().__init__()
         self.engine = engine
         self.settings, self.phases, self.final = settings, phases, stages
+        self.temperature = 1.0
         widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
         blocks: list[nn.Module] = [FirstStage(settings, phases, last=stages == 1)]
         for s in range(1, stages):
@@ -328,7 +327,9 @@ class Generator(nn.Module):
             features, logits = self.stages[0](self._input(block), block.labels, level)
         z, y, x = level.coordinates.unbind(-1)
         outside = block.labels[level.batch_index, z, y, x] == OUTSIDE
-        levels, classes = [level], [self.decide(logits, 1).masked_fill_(outside, OUTSIDE)]
+        noise = self._decision_noise(block, level, 1, stage)
+        decided = self.decide(logits, 1, noise).masked_fill_(outside, OUTSIDE)
+        levels, classes = [level], [decided]
         for s in range(2, stage + 1):
             grown = (classes[-1] == self.phases) & inside(level, boxes[s - 2])
             parents = level.select(grown)
@@ -339,17 +340,19 @@ class Generator(nn.Module):
                     features[grown], block.labels, families, level, self._finer_noise(block, level)
                 )
             levels.append(level)
-            classes.append(self.decide(logits, s))
+            noise = self._decision_noise(block, level, s, stage)
+            classes.append(self.decide(logits, s, noise))
         grown_tree = Octree(block.shape, tuple(levels), tuple(classes), self.phases)
-        return _core(grown_tree, logits, block.core)
+        return _core(grown_tree, logits, noise, block.core)
 
     def _learning(self, stage: int, last: int) -> torch.set_grad_enabled:
         """Gradients for the stage in training alone."""
         return torch.set_grad_enabled(torch.is_grad_enabled() and stage == last)
 
-    def decide(self, logits: Tensor, stage: int) -> Tensor:
+    def decide(self, logits: Tensor, stage: int, noise: Tensor | None = None) -> Tensor:
         """(n,) uint8 classes; the last stage knows no mixed."""
-        known = logits.detach()[:, : self.phases] if stage == self.final else logits.detach()
+        scores = logits.detach() if noise is None else logits.detach() + noise
+        known = scores[:, : self.phases] if stage == self.final else scores
         return known.argmax(-1).to(torch.uint8)
 
     def freeze_before(self, stage: int) -> None:
@@ -372,6 +375,20 @@ class Generator(nn.Module):
         at = (block.origin << level.depth)[level.batch_index] + level.coordinates
         return coordinate_noise(at, block.seed + (level.depth << 40), self.settings.finer_noise)
 
+    def _decision_noise(self, block: Block, level: Level, stage: int, last: int) -> Tensor | None:
+        """(n, K+1) to draw the classes of a stage by; None: they are decided.
+
+        A stage in training is drawn, and so is the finished rock. What is refined further is not:
+        a draw that calls a mixed node pure cannot be mended.
+        """
+        drawn = stage == self.final or (stage == last and self.training)
+        temperature = self.temperature * self.settings.decision_noise
+        if not (drawn and temperature):
+            return None
+        at = (block.origin << level.depth)[level.batch_index] + level.coordinates
+        seed = block.seed + ((level.depth + DRAWS) << 40)
+        return temperature * gumbel(smooth_noise(at, seed, self.phases + 1))
+
     def _input(self, block: Block) -> Tensor:
         """One-hot LR phases and noise: (batch, K + noise, z, y, x)."""
         codes = torch.arange(self.phases, device=block.labels.device, dtype=torch.uint8)
@@ -387,7 +404,7 @@ class Generator(nn.Module):
         return torch.cat([one_hot, noise.movedim(-1, 1)], 1)
 
 
-def _core(grown: Octree, logits: Tensor, core: Box) -> Growth:
+def _core(grown: Octree, logits: Tensor, noise: Tensor | None, core: Box) -> Growth:
     """Cut the halo off: the nodes of the core, in the core's coordinates and order."""
     low, high = core
     levels, classes = [], []
@@ -402,8 +419,9 @@ def _core(grown: Octree, logits: Tensor, core: Box) -> Growth:
     shape = triple([b - a for a, b in zip(low, high, strict=True)])
     computed = tuple(len(level) for level in grown.levels)
     return Growth(
-        Octree(shape, tuple(levels), tuple(classes), grown.phases), logits[rows], computed
-    )
+        Octree(shape, tuple(levels), tuple(classes), grown.phases), logits[rows],
+        None if noise is None else noise[rows], computed,
+    )  # fmt: skip
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -31,6 +32,30 @@ def coordinate_noise(coordinates: Tensor, seed: int, channels: int) -> Tensor:
         state = _scramble(state ^ coordinates[..., axis])
     numbers = [_normal(_scramble(state + _wrap((c + 1) * _GOLDEN))) for c in range(channels)]
     return torch.stack(numbers, -1)
+
+
+def smooth_noise(coordinates: Tensor, seed: int, channels: int) -> Tensor:
+    """Standard normal numbers that neighbours share: a grid twice as coarse, interpolated.
+
+    Every cell is a quarter of a coarse one from its centre, so all weigh eight coarse cells alike
+    and no variance differs. Parameters and returns as of `coordinate_noise`.
+    """
+    coarse, side = coordinates >> 1, 2 * (coordinates & 1) - 1
+    total = torch.zeros((*coordinates.shape[:-1], channels), device=coordinates.device)
+    for beside in itertools.product((0, 1), repeat=3):
+        step = torch.tensor(beside, device=coordinates.device)
+        weight = 0.75 ** (3 - sum(beside)) * 0.25 ** sum(beside)
+        total += weight * coordinate_noise(coarse + step * side, seed, channels)
+    return total / (0.75**2 + 0.25**2) ** 1.5
+
+
+def gumbel(normal: Tensor) -> Tensor:
+    """Numbers of Gumbel's distribution from standard normal ones.
+
+    Added to logits, the largest is a draw from their softmax.
+    """
+    # The logarithm of Φ itself, which far below 0 would be 0.
+    return -torch.log(-torch.special.log_ndtr(normal))
 
 
 def _wrap(value: int) -> int:

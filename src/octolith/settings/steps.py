@@ -92,6 +92,11 @@ class SuperResolveSettings(Settings):
 
     block: int = Field(32, ge=1, description="Edge of a block, LR voxels.")
     realisations: int = Field(1, ge=1, description="Volumes made from different noise.")
+    temperature: float = Field(
+        1.0, ge=0, description="Of the finest classes, as a multiple of that which they were drawn "
+        "at in training. 1: realisations, each as rough as the rock. 0: the likeliest rock, which "
+        "overlaps more with the truth, and is smoother."
+    )  # fmt: skip
     blocks_per_job: int = Field(8, ge=1)
 
 

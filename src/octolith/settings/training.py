@@ -23,6 +23,13 @@ class GeneratorSettings(Settings):
     finer_noise: int = Field(
         0, ge=0, description="Noise channels of every later stage. The paper has none."
     )
+    decision_noise: float = Field(
+        0.0,
+        ge=0,
+        description="Temperature at which the finest classes are drawn, by smooth noise of their "
+        "place, rather than decided; in training those of every stage are, so that it has to be "
+        "sure. The paper does not.",
+    )
     context: bool = Field(
         True,
         description="Feed every stage the interpolated LR phases, which the octree otherwise "
@@ -92,14 +99,6 @@ class StageSettings(Settings):
         description="Show the critic what inference will give, the decided classes, and pass its "
         "gradients straight through to the probabilities (Bengio et al. 2013). The paper shows it "
         "the probabilities.",
-    )
-    decision_noise: float = Field(
-        0.0,
-        ge=0,
-        description="Temperature at which the classes that the critic sees in training are drawn, "
-        "rather than decided (straight-through Gumbel-softmax, Jang et al. 2017), where `hard`. "
-        "The generator has to be sure, so that it decides as it should when nothing is drawn. The "
-        "paper does not.",
     )
     voxel_weight: float = Field(1.0, ge=0, description="Weight of the voxel-wise loss.")
     voxel_tolerance: float = Field(

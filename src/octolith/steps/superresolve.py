@@ -54,6 +54,7 @@ def superresolve(
     if header.stage != stages:
         raise InputError(trained, f"weights of stage {header.stage}", f"of the last, {stages}")
     generator.to(distributed.device())
+    generator.temperature = settings.temperature
     rows = []
     with open_volume(labels) as volume:
         jobs = groups(volume.shape, settings.block, settings.blocks_per_job)

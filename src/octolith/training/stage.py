@@ -187,16 +187,8 @@ class Stage:
 
     def draw(self, growth: Growth, axis: int, where: Tensor) -> Tensor:
         """Planes across an axis: (p, K+1, face, face)."""
-        seen = self._seen(growth) if self.settings.hard else growth.probabilities
+        seen = growth.decisions if self.settings.hard else growth.probabilities
         return render(growth.octree, seen, axis, where.to(self.device))
-
-    def _seen(self, growth: Growth) -> Tensor:
-        """(n, K+1) classes that are drawn in training, and decided otherwise."""
-        noise = self.settings.decision_noise
-        if not (noise and self.block.training):
-            return growth.decisions
-        known = len(self.phases) + (self.stage < self.generator.final)
-        return growth.drawn(noise, known, self.random)
 
     def score(self, planes: Tensor, axis: int) -> Tensor:
         """The critic's of planes across an axis, with the present fade."""
