@@ -90,8 +90,7 @@ class Step:
                 near = placed(parents)
                 labels = torch.zeros(1, 1, 1, 1, dtype=torch.uint8)
                 level = Level(torch.zeros(8 * parents, dtype=torch.int64), s - 1, 1)
-                noise = torch.zeros(8 * parents, self.settings.generator_settings().finer_noise)
-                features, logits = refinement(features[:parents], labels, near, level, noise)
+                features, logits = refinement(features[:parents], labels, near, level)
         return logits
 
     def peak(self, dense: bool, precision: torch.dtype) -> dict[str, int]:

@@ -33,7 +33,7 @@ SHAPE = (13, 10, 11)
 def trained(tmp_path: Path) -> Path:
     """Weights of a random generator whose classes are well mixed."""
     torch.manual_seed(0)
-    settings = TrainSettings(generator={"widths": ((6, 6), (6, 5)), "finer_noise": 2})
+    settings = TrainSettings(generator={"widths": ((6, 6), (6, 5)), "decision_noise": 0.5})
     header = weights.Header(
         octolith="0", phases=PHASES.names, pore="pore", stage=3, stages=3, face=8,
         generator=settings.generator_settings(),

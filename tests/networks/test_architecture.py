@@ -83,7 +83,7 @@ def grow(generator: Generator, labels: torch.Tensor, low, high, stage: int) -> t
 @pytest.mark.parametrize("norm", ["channel", "batch"])
 @pytest.mark.parametrize("context", [True, False])
 def test_cutting_leaves_no_trace(norm: str, context: bool) -> None:
-    generator = small(norm=norm, context=context, finer_noise=1, decision_noise=0.5)
+    generator = small(norm=norm, context=context, decision_noise=0.5)
     torch.manual_seed(1)
     labels = torch.randint(0, 3, (1, 13, 9, 11), dtype=torch.uint8)
     whole = grow(generator, labels, (0, 0, 0), (13, 9, 11), stage=3)
@@ -197,7 +197,7 @@ def test_the_finished_rock_is_drawn_and_what_is_refined_is_decided() -> None:
 
 
 def test_another_seed_draws_another_rock_between_the_same_coarse_nodes() -> None:
-    generator = small(decision_noise=1.0, noise=0, finer_noise=0)
+    generator = small(decision_noise=1.0, noise=0)
     one, same, other = (generator(block_of(6, seed), 3).octree for seed in (1, 1, 2))
     assert all(map(torch.equal, one.classes, same.classes))
     assert all(map(torch.equal, one.classes[:-1], other.classes[:-1]))

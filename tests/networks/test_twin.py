@@ -9,11 +9,10 @@ from octolith.networks import Block, DenseTwin, Generator
 from octolith.settings.training import TrainSettings
 
 
-def networks(norm: str, context: bool, finer_noise: int) -> tuple[Generator, DenseTwin]:
+def networks(norm: str, context: bool) -> tuple[Generator, DenseTwin]:
     """An octree generator that calls all but its last nodes mixed, and its twin."""
     torch.manual_seed(0)
     changes = {"widths": ((6, 5), (7, 6), (5, 4)), "norm": norm, "context": context}
-    changes |= {"finer_noise": finer_noise}
     settings = TrainSettings(generator=changes).generator_settings()
     generator = Generator(settings, phases=3, stages=3).double()
     for stage in generator.stages[:-1]:
@@ -29,18 +28,13 @@ def _double(monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise and one-hot labels in the precision of the networks."""
     single = Generator._input
     monkeypatch.setattr(Generator, "_input", lambda self, block: single(self, block).double())
-    noise = Generator._finer_noise
-    monkeypatch.setattr(Generator, "_finer_noise", lambda *given: noise(*given).double())
 
 
 @pytest.mark.parametrize("norm", ["channel", "batch"])
 @pytest.mark.parametrize("context", [True, False])
-@pytest.mark.parametrize("finer_noise", [0, 2])
 @pytest.mark.parametrize("stage", [1, 2, 3])
-def test_where_nothing_is_pruned_they_agree(
-    norm: str, context: bool, finer_noise: int, stage: int
-) -> None:
-    generator, twin = networks(norm, context, finer_noise)
+def test_where_nothing_is_pruned_they_agree(norm: str, context: bool, stage: int) -> None:
+    generator, twin = networks(norm, context)
     labels = torch.randint(0, 3, (2, 4, 5, 4), dtype=torch.uint8)
     block = Block(labels, torch.zeros(2, 3, dtype=torch.int64), ((0, 0, 0), (4, 5, 4)), seed=7)
     generator.freeze_before(stage)

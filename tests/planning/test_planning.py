@@ -115,6 +115,17 @@ class TestMixedShares:
                 rows.writerows([["epoch", "mixed_fraction"], [1, 0.9], [2, stage / 10]])
         found = mixed_shares(run, 3, 32)
         assert (found.shares, found.source) == ((0.1, 0.2), "the training's log")
+        more = TrainSettings(all={"mixed_factor": 6.0})
+        assert mixed_shares(run, 3, 32, more).shares == pytest.approx((0.6, 1.0))
+
+    def test_what_the_paper_knows_of_was_refined_once(self, tmp_path: Path) -> None:
+        """Twice as much of stage 1, so also twice the parents of stage 2: its share stays."""
+        run, factor = Layout(str(tmp_path), "a"), {"mixed_factor": 2.0}
+        of = partial(mixed_shares, run, 3, 32)
+        twice, exact = of(TrainSettings(all=factor)).shares, of().shares
+        assert twice == pytest.approx((2 * exact[0], exact[1]))
+        idle = TrainSettings(all=factor | {"calibrate": False})  # nothing moves the biases then
+        assert of(idle).shares == exact
 
 
 def test_the_block_with_most_interfaces_is_planned_for(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ TINY = {
     "critic": {"widths": [6, 5], "trunk": []},
     "all": {
         "epochs": 2, "iterations": 3, "batch": 1, "planes": 3, "check_every": 1, "fade_epochs": 1,
-        "settle_epochs": 0, "voxel_weight": 10.0, "diversity_weight": 0.0,
+        "settle_epochs": 0, "voxel_weight": 10.0,
     },
 }  # fmt: skip
 

@@ -13,13 +13,6 @@ from torch import Tensor
 from octolith.octree import Level
 
 
-def linear(labels: Tensor, level: Level, phases: int) -> Tensor:
-    """The same as `interpolate`, between the centres of LR voxels: each voxel over two an axis."""
-    offset = _offset(level)
-    weights = torch.stack([(-offset).clamp_min(0), 1 - offset.abs(), offset.clamp_min(0)])
-    return _spread(labels, level, phases, weights)
-
-
 def interpolate(labels: Tensor, level: Level, phases: int) -> Tensor:
     """Fractions of the phases around each node, by the quadratic B-spline over LR voxels.
 
@@ -37,20 +30,10 @@ def interpolate(labels: Tensor, level: Level, phases: int) -> Tensor:
     -------
     (n, K) float32, non-negative, at most 1 in sum.
     """
-    offset = _offset(level)
-    weights = torch.stack([(0.5 - offset) ** 2 / 2, 0.75 - offset**2, (0.5 + offset) ** 2 / 2])
-    return _spread(labels, level, phases, weights)
-
-
-def _offset(level: Level) -> Tensor:
-    """(n, 3) from the centre of its LR voxel to each node, LR voxels."""
-    within = level.coordinates & ((1 << level.depth) - 1)
-    return (within.float() + 0.5) / (1 << level.depth) - 0.5
-
-
-def _spread(labels: Tensor, level: Level, phases: int, weights: Tensor) -> Tensor:
-    """(n, K) of the LR voxels around each node, by what the three on each axis weigh (3, n, 3)."""
     cell = level.coordinates >> level.depth
+    within = level.coordinates & ((1 << level.depth) - 1)
+    offset = (within.float() + 0.5) / (1 << level.depth) - 0.5
+    weights = torch.stack([(0.5 - offset) ** 2 / 2, 0.75 - offset**2, (0.5 + offset) ** 2 / 2])
     _, depth, height, width = labels.shape
     edges = torch.tensor([depth, height, width], device=labels.device)
     steps = torch.arange(-1, 2, device=labels.device)[:, None, None]

@@ -240,7 +240,7 @@ class FirstStage(Growing):
 class Refinement(Growing):
     """A later stage: subdivide the mixed nodes and classify their children.
 
-    What LR says about a child, and the child's own noise, join its features after they are grown.
+    What LR says about a child joins its features after they are grown.
     """
 
     def __init__(
@@ -252,16 +252,16 @@ class Refinement(Growing):
         self.phases, self.context = phases, settings.context
         self.up = OctreeUpsample(c_in, c_in)
         self.norm1 = _norm(settings, nn.BatchNorm1d, c_in)
-        self.conv1 = OctreeConv(c_in + phases * settings.context + settings.finer_noise, a)
+        self.conv1 = OctreeConv(c_in + phases * settings.context, a)
         self.norm2 = _norm(settings, nn.BatchNorm1d, a)
         self.conv2 = OctreeConv(a, b)
         self.norm3 = _norm(settings, nn.BatchNorm1d, b)
         self.classify = Classifier(b, phases, settings.context, last)
 
     def forward(
-        self, features: Tensor, labels: Tensor, families: Families, level: Level, noise: Tensor
+        self, features: Tensor, labels: Tensor, families: Families, level: Level
     ) -> tuple[Tensor, Tensor]:
-        """Features (p, c_in) of mixed parents, and noise (8p, finer_noise) of their children.
+        """Features (p, c_in) of mixed parents.
 
         Returns
         -------
@@ -269,10 +269,7 @@ class Refinement(Growing):
         """
         around = interpolate(labels, level, self.phases) if self.context else None
         x = self.layer(lambda x: functional.relu(self.norm1(self.up(x, families))), features)
-        beside = [
-            each.to(x.dtype) for each in (around, noise) if each is not None and each.shape[1]
-        ]
-        x = torch.cat([x, *beside], 1) if beside else x
+        x = x if around is None else torch.cat([x, around.to(x.dtype)], 1)
         x = self.layer(lambda x: functional.relu(self.norm2(self.conv1(x, families))), x)
         x = self.layer(lambda x: functional.relu(self.norm3(self.conv2(x, families))), x)
         return x, self.classify(x if around is None else torch.cat([x, around.to(x.dtype)], 1))
@@ -337,7 +334,7 @@ class Generator(nn.Module):
             with self._learning(s, stage):
                 families = octree.families(parents, self.engine)
                 features, logits = self.stages[s - 1](
-                    features[grown], block.labels, families, level, self._finer_noise(block, level)
+                    features[grown], block.labels, families, level
                 )
             levels.append(level)
             noise = self._decision_noise(block, level, s, stage)
@@ -369,11 +366,6 @@ class Generator(nn.Module):
         assert isinstance(block, Growing)
         block.recompute = recompute
         return block
-
-    def _finer_noise(self, block: Block, level: Level) -> Tensor:
-        """(n, finer_noise) of nodes, keyed to their global coordinates and to their depth."""
-        at = (block.origin << level.depth)[level.batch_index] + level.coordinates
-        return coordinate_noise(at, block.seed + (level.depth << 40), self.settings.finer_noise)
 
     def _decision_noise(self, block: Block, level: Level, stage: int, last: int) -> Tensor | None:
         """(n, K+1) to draw the classes of a stage by; None: they are decided.

@@ -37,7 +37,7 @@ class DenseTwin(Generator):
             assert isinstance(refinement, Refinement)
             with self._learning(s, stage):
                 x = _activate(refinement.norm1, _upsample(refinement.up, x))
-                x = _join(x, self._context(block, s), self._dense_noise(block, s))
+                x = _join(x, self._context(block, s))
                 x = _activate(refinement.norm2, _convolve(refinement.conv1, x))
                 x = _activate(refinement.norm3, _convolve(refinement.conv2, x))
         last = self.stages[stage - 1]
@@ -52,13 +52,6 @@ class DenseTwin(Generator):
             return None
         level = _every_cell(block, stage)
         return _dense(interpolate(block.labels, level, self.phases), block, level)
-
-    def _dense_noise(self, block: Block, stage: int) -> Tensor | None:
-        """The noise of every cell: (batch, finer_noise, z, y, x)."""
-        if not self.settings.finer_noise:
-            return None
-        level = _every_cell(block, stage)
-        return _dense(self._finer_noise(block, level), block, level)
 
 
 def _every_cell(block: Block, stage: int) -> Level:

@@ -33,7 +33,6 @@ class Stage:
     widths : channels of its two convolutions.
     phases : K.
     context : channels of the interpolated LR image: K, or none.
-    noise : channels of noise that join it.
     kernel : edge of the first convolution.
     copies : tensors of a feature map's size that its normalisation holds at once.
     weights : trainable ones.
@@ -44,7 +43,6 @@ class Stage:
     widths: tuple[int, int]
     phases: int
     context: int
-    noise: int
     kernel: int
     copies: int
 
@@ -58,7 +56,7 @@ class Stage:
             first = self.kernel**3 * c * a + a
             return first + 27 * (a * b + b * b) + 2 * b + 2 * (a + 2 * b) + classifier
         up = 8 * c * c + c
-        convolutions = 27 * ((c + self.context + self.noise) * a + a * b) + a + b
+        convolutions = 27 * ((c + self.context) * a + a * b) + a + b
         return up + convolutions + 2 * (c + a + b) + classifier
 
     @property
@@ -69,7 +67,7 @@ class Stage:
         c = self.entering
         if self.first:
             return 2 * (self.kernel**3 * c * a + 27 * (a * b + b * b) + classifier)
-        return 2 * (c * c + CONV3 * ((c + self.context + self.noise) * a + a * b) + classifier)
+        return 2 * (c * c + CONV3 * ((c + self.context) * a + a * b) + classifier)
 
     @property
     def node_bytes(self) -> float:
@@ -80,9 +78,8 @@ class Stage:
             floats = max(self.entering + copies * a, copies * max(a, b), 2 * b + context + classes)
             return NODE + FLOAT * floats
         c = self.entering
-        beside = context + self.noise
-        joined = c + beside
-        floats = beside + max(
+        joined = c + context
+        floats = context + max(
             copies * c,  # the upsampled, normalised
             c + joined,
             2 * joined + a,  # the first convolution and its padded input
@@ -93,7 +90,7 @@ class Stage:
         )
         convolving = NEIGHBOURS + FLOAT * floats
         interpolating = NEIGHBOURS + INTERPOLATING if context else 0
-        return NODE + max(convolving, interpolating, FLOAT * (b + classes) + CROPPING)
+        return NODE + max(convolving, interpolating, FLOAT * (b + 2 * classes) + CROPPING)
 
 
 def layers(settings: GeneratorSettings, phases: int, stages: int) -> list[Stage]:
@@ -109,8 +106,7 @@ def layers(settings: GeneratorSettings, phases: int, stages: int) -> list[Stage]
     context = phases * settings.context
     copies = 3 if settings.norm == "channel" else 2
     kernel = settings.first_kernel
-    first = Stage(True, phases + settings.noise, widths[0], phases, context, 0, kernel, copies)
+    first = Stage(True, phases + settings.noise, widths[0], phases, context, kernel, copies)
     return [first] + [
-        Stage(False, before[1], own, phases, context, settings.finer_noise, 3, copies)
-        for before, own in pairwise(widths)
+        Stage(False, before[1], own, phases, context, 3, copies) for before, own in pairwise(widths)
     ]

@@ -6,7 +6,9 @@ And where: LR labels tell how much more of the rock is mixed in one block than i
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy as np
 from octolith.errors import InputError
 from octolith.layout import Layout
 from octolith.pyramid import mixed_fraction
+from octolith.settings.training import TrainSettings
 from octolith.volumes import open_volume
 from octolith.volumes.images import read_images
 
@@ -37,7 +40,9 @@ class Mixed:
     uneven: float = 1.0
 
 
-def mixed_shares(run: Layout, stages: int, block: int) -> Mixed:
+def mixed_shares(
+    run: Layout, stages: int, block: int, settings: TrainSettings | None = None
+) -> Mixed:
     """The best that is known of a sample: the training's log, its HR images, or paper 1.
 
     Parameters
@@ -45,13 +50,21 @@ def mixed_shares(run: Layout, stages: int, block: int) -> Mixed:
     run : where the sample's files are, or will be.
     stages : S.
     block : edge of the blocks, LR voxels.
+    settings : of the training, which may call more mixed than it finds (`mixed_factor`).
     """
     labels = Path(run.lr_labels)
     try:
         uneven = unevenness(labels, block) if labels.is_file() else 1.0
     except InputError:
         uneven = 1.0  # the step that needs these labels will say what is wrong with them
-    return Mixed(*_shares(run, stages), uneven)
+    factors = _factors(settings, stages) if settings else (1.0,) * (stages - 1)
+    return Mixed(*_shares(run, stages, factors), uneven)
+
+
+def _factors(settings: TrainSettings, stages: int) -> tuple[float, ...]:
+    """How many times as much is mixed as a stage finds in training, at stages 1 … S - 1."""
+    each = [settings.stage(stage) for stage in range(1, stages)]
+    return tuple(stage.mixed_factor if stage.calibrate else 1.0 for stage in each)
 
 
 def unevenness(labels: Path, block: int) -> float:
@@ -85,19 +98,28 @@ def _borders(labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _shares(run: Layout, stages: int) -> tuple[tuple[float, ...], str]:
-    """Shares of the nodes that are mixed, and where they are from."""
+def _shares(run: Layout, stages: int, factors: tuple[float, ...]) -> tuple[tuple[float, ...], str]:
+    """Shares of the nodes that are mixed, and where they are from.
+
+    A log has what a stage found in the nodes that it got. Of all nodes that images or the paper
+    know of, the stage before has refined as many more as its own factor says.
+    """
+    after = tuple(f / before for before, f in pairwise((1.0, *factors)))
     numbers = range(1, stages)
     logs = [Path(run.training_log(stage)) for stage in numbers]
     if all(log.is_file() for log in logs):
-        return tuple(_last_epoch(log) for log in logs), "the training's log"
+        return _times([_last_epoch(log) for log in logs], factors), "the training's log"
     pyramids = [Path(run.pyramid(stage)) for stage in numbers]
     if all(pyramid.is_file() for pyramid in pyramids):
-        return _of_images(pyramids), "the HR images"
+        return _times(_of_images(pyramids), after), "the HR images"
     nodes = [32**3, *(8 * mixed for mixed in PAPER)]
     shares = [mixed / n for mixed, n in zip(PAPER, nodes, strict=False)]
     shares += [shares[-1]] * (stages - 1 - len(shares))
-    return tuple(shares[: stages - 1]), "paper 1, table 2"
+    return _times(shares[: stages - 1], after), "paper 1, table 2"
+
+
+def _times(shares: Sequence[float], factors: Sequence[float]) -> tuple[float, ...]:
+    return tuple(min(1.0, a * b) for a, b in zip(shares, factors, strict=True))
 
 
 def _last_epoch(log: Path) -> float:

@@ -115,7 +115,7 @@ def make_plan(config: Config, name: str, sample: Sample) -> Plan:
     """
     shape, voxel_um = lr_header(sample)
     run = Layout(config.results, name)
-    mixed = mixed_shares(run, config.stages, config.superresolve.block)
+    mixed = mixed_shares(run, config.stages, config.superresolve.block, config.train)
     work = workload(config, shape, mixed)
     folder = next(parent for parent in Path(run.report).absolute().parents if parent.exists())
     free = shutil.disk_usage(folder).free

@@ -20,9 +20,6 @@ class GeneratorSettings(Settings):
         "pair serves any further stage."
     )
     noise: int = Field(1, ge=0, description="Noise channels beside the LR phases.")
-    finer_noise: int = Field(
-        0, ge=0, description="Noise channels of every later stage. The paper has none."
-    )
     decision_noise: float = Field(
         0.0,
         ge=0,
@@ -119,13 +116,6 @@ class StageSettings(Settings):
     )
     tied_phases: tuple[str, ...] | None = Field(
         None, description="Phases that LR ties down. None: the pore alone."
-    )
-    diversity_weight: float = Field(
-        0.0,
-        ge=0,
-        description="Weight of the loss that makes realisations differ where LR leaves a choice: "
-        "at the last stage, half of the batch is the other half again, with other noise. (A batch "
-        "of 1 has no other half.) The paper does not.",
     )
     calibrate: bool = Field(
         True,

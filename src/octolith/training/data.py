@@ -17,8 +17,6 @@ from octolith.phases import OUTSIDE
 from octolith.pyramid import MIRRORS, SYMMETRIES, apply_symmetry
 
 AXES = "zyx"
-# Where a cube's twin is said to be, so that its noise is another: voxels beyond any volume.
-FAR = 1 << 40
 # A drawn crop that touches the outside of the rock is drawn again, this often.
 TRIES = 1000
 
@@ -51,22 +49,11 @@ class Cubes:
         self.labels, self.edge = labels, edge
         self.halo = tuple(min(halo, (n - edge) // 2) for n in labels.shape)
 
-    def draw(
-        self, batch: int, seed: int, generator: torch.Generator, *, twins: bool = False
-    ) -> Block:
-        """``batch`` cubes inside the rock, as one block whose core is the cube.
-
-        Parameters
-        ----------
-        twins : the second half of the batch is the first again, with other noise; one that is
-            left over has no twin.
-        """
-        copies = batch // 2 if twins else 0
-        drawn = [self._cube(generator) for _ in range(batch - copies)]
+    def draw(self, batch: int, seed: int, generator: torch.Generator) -> Block:
+        """``batch`` cubes inside the rock, as one block whose core is the cube."""
+        drawn = [self._cube(generator) for _ in range(batch)]
         corners = torch.tensor([corner for corner, _ in drawn])
         labels = torch.from_numpy(np.stack([cube for _, cube in drawn]))
-        corners = torch.cat([corners, corners[:copies] + FAR])
-        labels = torch.cat([labels, labels[:copies]])
         return Block(labels, corners, self._core, seed)
 
     def lattice(self, along: int) -> Iterator[Block]:

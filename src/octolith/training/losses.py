@@ -9,13 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from octolith.networks import Growth
-from octolith.networks.context import linear
-from octolith.octree import Level
-from octolith.octree.morton import BATCH_SHIFT
 
-# How far realisations should differ, as a share of what the interpolated LR image leaves open:
-# about as far as each is from the truth (the honesty of docs/validation.md).
-OPEN = 0.7
 # Of the softmax that stands in for argmax (paper 4): two shares that differ by a tenth give 0.62.
 TEMPERATURE = 0.2
 
@@ -89,35 +83,6 @@ def prior_loss(growth: Growth, lr: Tensor, decided: bool) -> Tensor:
     nodes = growth.decisions if decided else growth.probabilities
     found = nodes[:, :-1] + nodes[:, -1:] * likely
     return (found - likely).square().sum() / (lr.numel() << (3 * level.depth))
-
-
-def likeness_loss(growth: Growth, lr: Tensor) -> Tensor:
-    """How much less realisations differ than LR leaves open, per node that both have.
-
-    A generator that may ignore its noise does (Yang et al. 2019, Diversity-sensitive conditional
-    GANs, whose remedy this is: reward differences up to a bound). The bound is what LR leaves
-    open: two draws from the linearly interpolated phases differ with 1 - Σ p².
-
-    Parameters
-    ----------
-    growth : of twins, the second half of the batch being the first with other noise.
-    lr : (batch, z, y, x) uint8 LR labels of the same core.
-    """
-    level, nodes = growth.octree.levels[-1], growth.decisions
-    both, other = _twins(level)
-    # Decided: of probabilities, the doubt of each twin would count as difference.
-    differ = 1.0 - (nodes[both] * nodes[other]).sum(1)
-    around = linear(lr, level.select(both), growth.octree.phases)
-    open_ = 1.0 - around.square().sum(1)
-    return (OPEN * open_ - differ).sum().clamp_min(0.0) / max(1, len(other))
-
-
-def _twins(level: Level) -> tuple[Tensor, Tensor]:
-    """(n,) which nodes of first twins the second has too, and the rows of those."""
-    half = (level.batch + 1) // 2
-    row = level.find(level.keys + (half << BATCH_SHIFT))
-    both = row < len(level)
-    return both, row[both]
 
 
 def cubic(volume: Tensor, scale: int) -> Tensor:

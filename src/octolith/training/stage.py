@@ -46,7 +46,7 @@ from octolith.training.health import (
     finite,
 )
 from octolith.training.interruption import Interrupted, Interruption
-from octolith.training.losses import gradient_penalty, likeness_loss, prior_loss, voxel_loss
+from octolith.training.losses import gradient_penalty, prior_loss, voxel_loss
 from octolith.training.monitor import Statistics, disagreement, errors, statistics
 
 log = logging.getLogger(__name__)
@@ -149,10 +149,7 @@ class Stage:
         s = self.settings
         self._set_rate(self.progress.rate * self.settled)
         seeds = torch.randint(2**31, (s.accumulate,), generator=self.random).tolist()
-        blocks = [
-            self._to(self.cubes.draw(s.batch, seed, self.random, twins=self.twins))
-            for seed in seeds
-        ]
+        blocks = [self._to(self.cubes.draw(s.batch, seed, self.random)) for seed in seeds]
         places = self._places(len(blocks))
         # One batch is grown once; several are grown again for the generator's turn, one at a time.
         with torch.set_grad_enabled(s.accumulate == 1):
@@ -259,10 +256,6 @@ class Stage:
         if s.prior_weight:
             prior = prior_loss(nodes, block.core_labels, s.hard)
             total += self._backward(3 * s.prior_weight * prior)
-        if self.twins:
-            alike = likeness_loss(nodes, block.core_labels)
-            total += self._backward(3 * s.diversity_weight * alike)
-            measured["likeness_loss"] = alike.item()
         for axis in range(3):
             for part in self._parts(where[axis]):
                 scores = self.score(self._augmented(self.draw(nodes, axis, part)), axis)
@@ -299,12 +292,6 @@ class Stage:
                 mean.lerp_(theirs[key], 1 - decay)
             else:
                 mean.copy_(theirs[key])
-
-    @property
-    def twins(self) -> bool:
-        """Whether cubes come twice: at the last stage, for what is mixed is still open."""
-        last = self.stage == self.generator.final
-        return last and self.stage > 1 and self.settings.diversity_weight > 0
 
     @property
     def settled(self) -> float:
