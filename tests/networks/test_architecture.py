@@ -205,6 +205,14 @@ def test_another_seed_draws_another_rock_between_the_same_coarse_nodes() -> None
 
 
 def test_at_no_temperature_nothing_is_drawn() -> None:
-    growth = small()(block_of(4), 3)
+    growth = small(decision_noise=0.0)(block_of(4), 3)
     assert growth.noise is None
     torch.testing.assert_close(growth.scores, growth.logits)
+
+
+def test_the_temperature_of_inference_is_a_multiple_of_that_of_training() -> None:
+    hot, likeliest = small(decision_noise=1.0), small(decision_noise=1.0)
+    hot.temperature, likeliest.temperature = 2.0, 0.0
+    noise = small(decision_noise=1.0)(block_of(4), 3).noise
+    torch.testing.assert_close(hot(block_of(4), 3).noise, 2 * noise)
+    assert likeliest(block_of(4), 3).noise is None
