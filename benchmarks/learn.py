@@ -103,7 +103,8 @@ shares of the truth's own value (all phases together), of 2D statistics over eve
 perfect. IoU is the overlap with the truth, voxel by voxel: 1 is perfect. It is the one measure
 that detail costs when it is right in kind but not in place. Stage by stage, the classes of a
 stage (mixed is one) are held against those of the truth's octree: the mean of the three errors, and
-in brackets the share of cells that agree.
+in brackets the share of cells that agree. All stages but the last call more mixed than there is, on
+purpose (`mixed_factor`), and are further from the truth's octree for it.
 """
 
 
