@@ -229,6 +229,7 @@ def super_resolve(
     ----------
     stage : to which it is grown; None: the last.
     box : what of the volume is wanted; None: all of it.
+    temperature : as that of the step `superresolve`.
     """
     generator, _ = weights.load_generator(trained, case.phases, case.stages)
     generator.temperature = temperature

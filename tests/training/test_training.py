@@ -264,7 +264,7 @@ def test_killed_and_resumed_ends_in_the_same_weights(rock: Path, how: str, at: i
 def test_the_critic_sees_decided_classes_with_gradients_or_probabilities(
     rock: Path, hard: bool
 ) -> None:
-    run = tiny_stage(rock, hard=hard, generator=TINY["generator"] | {"decision_noise": 0.0})
+    run = tiny_stage(rock, hard=hard, generator=TINY["generator"] | {"decision_noise": 0.5 * hard})
     growth = run.grow(run.cubes.draw(1, 0, run.random))
     planes = run.draw(growth, 0, torch.tensor([[0, 4]]))
     assert bool(((planes == 0) | (planes == 1)).all()) == hard

@@ -21,7 +21,7 @@ from octolith.octree import Families, Level, Octree
 from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
 
-# Apart from the seeds of what goes into the network, which are those of its depths.
+# Apart from the seed of the noise that goes into the network.
 DRAWS = 1 << 10
 
 

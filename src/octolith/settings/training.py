@@ -129,7 +129,7 @@ class StageSettings(Settings):
         description="How many times as much the stage calls mixed as it would, when it is trained, "
         "the least sure nodes first: what is not mixed is never refined, and of nodes on an "
         "interface many are decided wrongly. Costs as much more memory and time in all later "
-        "stages. The paper does not.",
+        "stages; does nothing without `calibrate`. The paper does not.",
     )
     ema: float = Field(0.999, ge=0, lt=1, description="Moving average of the generator; 0: none.")
     clip: float = Field(0.0, ge=0, description="Largest gradient norm; 0: no clipping.")

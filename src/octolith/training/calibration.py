@@ -119,13 +119,15 @@ def favour_mixed(found: Sample, bias: np.ndarray, factor: float) -> np.ndarray:
     ----------
     bias : (K+1,) with which classes have the shares that they should; mixed is the last.
     """
+    if factor == 1.0:
+        return bias
     scores = found.logits + bias
     lead = scores[:, :-1].max(1) - scores[:, -1]
+    mixed = found.weights[lead < 0].sum()
+    if not mixed:
+        return bias
     order = np.argsort(lead)
     reached = np.cumsum(found.weights[order])
-    mixed = found.weights[lead < 0].sum()
-    if factor == 1.0 or not mixed:
-        return bias
     last = min(int(np.searchsorted(reached, factor * mixed)), len(lead) - 1)
     change = bias.copy()
     change[-1] += min(LIMIT, max(0.0, lead[order[last]]) + 1e-6)
