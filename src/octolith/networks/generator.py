@@ -18,6 +18,7 @@ from octolith.blocks import Box, needed, triple
 from octolith.networks.context import interpolate
 from octolith.networks.noise import coordinate_noise, gumbel, smooth_noise
 from octolith.octree import Families, Level, Octree
+from octolith.octree.level import CHILDREN
 from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
 
@@ -379,7 +380,7 @@ class Generator(nn.Module):
             return None
         at = (block.origin << level.depth)[level.batch_index] + level.coordinates
         seed = block.seed + ((level.depth + DRAWS) << 40)
-        return temperature * gumbel(smooth_noise(at, seed, self.phases + 1))
+        return temperature * gumbel(_smooth_noise(level, at, seed, self.phases + 1))
 
     def _input(self, block: Block) -> Tensor:
         """One-hot LR phases and noise: (batch, K + noise, z, y, x)."""
@@ -394,6 +395,16 @@ class Generator(nn.Module):
         at = block.origin[:, None, None, None] + grid
         noise = coordinate_noise(at, block.seed, self.settings.noise)
         return torch.cat([one_hot, noise.movedim(-1, 1)], 1)
+
+
+def _smooth_noise(level: Level, at: Tensor, seed: int, channels: int) -> Tensor:
+    """(n, channels) of the cells of a level, ``at`` (n, 3) of the whole volume."""
+    coarse = at >> 1
+    if level.depth:  # whole families, whatever the block's origin
+        return smooth_noise(coarse[::CHILDREN], seed, channels).flatten(0, 1)
+    child = ((at & 1) * torch.tensor([4, 2, 1], device=at.device)).sum(-1)
+    noise = smooth_noise(coarse, seed, channels)
+    return noise[torch.arange(len(at), device=at.device), child]
 
 
 def _core(grown: Octree, logits: Tensor, noise: Tensor | None, core: Box) -> Growth:

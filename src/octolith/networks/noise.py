@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import torch
@@ -11,6 +10,9 @@ from torch import Tensor
 # Multipliers of splitmix64 (Steele, Lea and Flood, OOPSLA 2014), as signed 64-bit integers.
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
 _MIX = (0xBF58476D1CE4E5B9 - (1 << 64), 0x94D049BB133111EB - (1 << 64))
+
+# Coarse cells that smooth noise is made around at a time, in 64-bit arithmetic.
+AT_ONCE = 1 << 16
 
 
 def coordinate_noise(coordinates: Tensor, seed: int, channels: int) -> Tensor:
@@ -34,19 +36,36 @@ def coordinate_noise(coordinates: Tensor, seed: int, channels: int) -> Tensor:
     return torch.stack(numbers, -1)
 
 
-def smooth_noise(coordinates: Tensor, seed: int, channels: int) -> Tensor:
-    """Standard normal numbers that neighbours share: a grid twice as coarse, interpolated.
+def smooth_noise(coarse: Tensor, seed: int, channels: int) -> Tensor:
+    """Standard normal numbers that neighbours share: those of coarse cells, interpolated.
 
-    Every cell is a quarter of a coarse one from its centre, so all weigh eight coarse cells alike
-    and no variance differs. Parameters and returns as of `coordinate_noise`.
+    Every child is a quarter of a coarse cell from its centre, so all weigh eight coarse cells
+    alike and no variance differs.
+
+    Parameters
+    ----------
+    coarse : (p, 3) int64, global (z, y, x) of cells, of whose children noise is wanted.
+    seed, channels : as of `coordinate_noise`.
+
+    Returns
+    -------
+    (p, 8, channels) float32; child c lies at (z, y, x) = bits (2, 1, 0) of c.
     """
-    coarse, side = coordinates >> 1, 2 * (coordinates & 1) - 1
-    total = torch.zeros((*coordinates.shape[:-1], channels), device=coordinates.device)
-    for beside in itertools.product((0, 1), repeat=3):
-        step = torch.tensor(beside, device=coordinates.device)
-        weight = 0.75 ** (3 - sum(beside)) * 0.25 ** sum(beside)
-        total += weight * coordinate_noise(coarse + step * side, seed, channels)
-    return total / (0.75**2 + 0.25**2) ** 1.5
+    steps = torch.cartesian_prod(*[torch.arange(-1, 2, device=coarse.device)] * 3)
+    parts = [
+        _of_children(coordinate_noise(some[:, None] + steps, seed, channels))
+        for some in coarse.split(AT_ONCE)
+    ]
+    return torch.cat(parts)
+
+
+def _of_children(around: Tensor) -> Tensor:
+    """(p, 27, channels) of each cell and those beside it -> (p, 8, channels) of its children."""
+    cube = around.unflatten(1, (3, 3, 3))
+    for axis in (1, 2, 3):
+        below, own, above = cube.unbind(axis)
+        cube = torch.stack([0.75 * own + 0.25 * below, 0.75 * own + 0.25 * above], axis)
+    return cube.flatten(1, 3) / (0.75**2 + 0.25**2) ** 1.5
 
 
 def gumbel(normal: Tensor) -> Tensor:
