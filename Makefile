@@ -70,6 +70,10 @@ test: $(VENV)/installed-dev ## The tests, in under 15 minutes on two cores
 test-slow: $(VENV)/installed-dev ## The slow tests, and those that need Slurm
 	@pytest -m "slow or slurm"
 
+.PHONY: test-gpu
+test-gpu: $(VENV)/installed-dev ## The tests that need a CUDA device: half a minute
+	@pytest -m gpu
+
 .PHONY: lint
 lint: $(VENV)/installed-dev ## Style, types, and the workflow's own rules
 	@ruff check .

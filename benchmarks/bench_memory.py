@@ -60,19 +60,23 @@ class Step:
         settings: TrainSettings,
         stage: int,
         mixed: tuple[int, ...],
+        *,
         planes: int,
         at_once: int,
+        device: str = "cpu",
     ) -> None:
         self.settings, self.stage, self.mixed = settings, stage, mixed
-        self.planes, self.at_once = planes, at_once
+        self.planes, self.at_once, self.device = planes, at_once, device
         self.cube = settings.cube
         self.face = self.cube << (stage - 1)
-        self.critic = Critic(settings.critic_settings(), PHASES + 1, 5, self.cube)
+        with torch.device(device):
+            self.critic = Critic(settings.critic_settings(), PHASES + 1, 5, self.cube)
 
     def network(self, dense: bool) -> Generator:
         """The generator or its twin, earlier stages frozen."""
         kind = DenseTwin if dense else Generator
-        network = kind(self.settings.generator_settings(), PHASES, 5)
+        with torch.device(self.device):
+            network = kind(self.settings.generator_settings(), PHASES, 5)
         network.freeze_before(self.stage)
         return network
 
@@ -97,18 +101,31 @@ class Step:
         """Bytes at the peak: of the generator's pass and its backward, and with the critic."""
         network = self.network(dense)
         trained = [*network.stages[self.stage - 1].parameters()]
-        seen = [*self.critic.trained_at(self.stage).parameters()]
-        kept = [torch.zeros_like(p) for p in [*trained, *seen] for _ in ("AdamW", "two moments")]
+        kept = [torch.zeros_like(p) for p in [*trained, *self.seen] for _ in ("AdamW", "moments")]
         tracer = PeakTracer()
         tracer.add([*network.parameters()], [*self.critic.parameters()], kept)
-        with tracer, torch.autocast("cpu", precision, precision != torch.float32):
+        with tracer:
+            alone = 0
+            for _ in self.turns(network, dense, precision):
+                alone, tracer.peak = tracer.peak, tracer.bytes
+        return {"generator_bytes": alone, "step_bytes": max(alone, tracer.peak)}
+
+    @property
+    def seen(self) -> list[nn.Parameter]:
+        """What the critic trains."""
+        return [*self.critic.trained_at(self.stage).parameters()]
+
+    def turns(self, network: Generator, dense: bool, precision: torch.dtype) -> Iterator[None]:
+        """The generator's pass and its backward; then the critic's turn and the generator's."""
+        with (
+            torch.device(self.device),
+            torch.autocast(self.device, precision, precision != torch.float32),
+        ):
             logits = self.logits(network, dense)
             logits.float().softmax(1).sum().backward(retain_graph=True)
-            alone = tracer.peak
-            tracer.peak = tracer.bytes
-            self.critic_turn(logits.detach(), dense, seen)
+            yield
+            self.critic_turn(logits.detach(), dense)
             logits.backward(self.generator_turn(logits.detach(), dense))
-        return {"generator_bytes": alone, "step_bytes": max(alone, tracer.peak)}
 
     def logits(self, network: Generator, dense: bool) -> Tensor:
         """(n, K+1) of the octree, (1, K+1, z, y, x) of its twin."""
@@ -119,11 +136,11 @@ class Step:
         logits: Tensor = network(block, self.stage)
         return logits
 
-    def critic_turn(self, logits: Tensor, dense: bool, seen: list[nn.Parameter]) -> None:
+    def critic_turn(self, logits: Tensor, dense: bool) -> None:
         """The critic's turn on planes of one axis, so many at once."""
-        for parameter in seen:
+        for parameter in self.seen:
             parameter.requires_grad_(True)
-        random = torch.Generator()
+        random = torch.Generator(self.device)
         for _ in range(0, self.planes, self.at_once):
             with torch.no_grad():
                 fake = self.draw(logits, dense)
@@ -132,7 +149,7 @@ class Step:
             distance = self.critic(real, self.stage).mean() - self.critic(fake, self.stage).mean()
             (10 * penalty - distance).backward()
             del fake, real, penalty, distance
-        for parameter in seen:
+        for parameter in self.seen:
             parameter.requires_grad_(False)
 
     def generator_turn(self, logits: Tensor, dense: bool) -> Tensor:
@@ -217,7 +234,9 @@ def main() -> None:
     for stage in range(1, 6):
         for engine, at_once in (("octree", FEW), ("octree", PLANES), ("dense", PLANES)):
             with without_numbers():
-                step = Step(TrainSettings(preset="paper"), stage, MIXED, PLANES, at_once)
+                step = Step(
+                    TrainSettings(preset="paper"), stage, MIXED, planes=PLANES, at_once=at_once
+                )
                 row = step.peak(engine == "dense", torch.bfloat16)
             what = {"stage": stage, "engine": engine, "planes_at_once": at_once}
             rows.append(what | {"dtype": "bfloat16"} | row)

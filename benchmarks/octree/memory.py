@@ -22,8 +22,13 @@ class Peak:
 
     def bytes(self) -> int:
         """The peak since, in bytes."""
-        peak = torch.cuda.max_memory_allocated() if self.device == "cuda" else _resident("VmHWM")
+        peak = torch.cuda.max_memory_allocated() if self.device == "cuda" else host_peak()
         return peak - self.before
+
+
+def host_peak() -> int:
+    """The peak of this process's resident memory since it began, or since a `Peak` of the CPU's."""
+    return _resident("VmHWM")
 
 
 def _resident(field: str) -> int:

@@ -22,7 +22,8 @@ Written by the benchmarks; measure your own machine with
 OCTOLITH_ROCK_DATA=/path/to/rocks make bench-octree
 ```
 
-On a machine with a GPU the same command measures that too. MinkowskiEngine and ocnn are used only
+On a machine with a GPU the same command measures that too, and `python benchmarks/bench_gpu.py` the
+steps at the paper's widths. MinkowskiEngine and ocnn are used only
 here and as an oracle of the tests; what is not installed is named and left out.
 
 ```
@@ -40,7 +41,9 @@ serve all convolutions of a stage; each family's 4×4×4 window is a tile of Win
 takes 64 products where the direct form takes 216. Tiles exist for a few megabytes of families at a
 time. The backward pass makes the windows again, of the gradient alone, and serves both gradients
 from them, so nothing but the features themselves is kept. On a CPU every core works through
-families of its own and meets the others once a convolution, not once an operation.
+families of its own and meets the others once a convolution, not once an operation. In half
+precision, which only training on a GPU has, Winograd's sums would lose too much: there the 27
+neighbours of a chunk of nodes are copied side by side and meet the kernel in one product.
 """
 
 
@@ -50,6 +53,8 @@ def write() -> Path:
     parts = [HEAD, _speed(rows)]
     if (RESULTS / "memory.json").is_file():
         parts.append(_memory(json.loads((RESULTS / "memory.json").read_text())))
+    if (RESULTS / "gpu.json").is_file():
+        parts.append(_gpu(json.loads((RESULTS / "gpu.json").read_text())))
     if (RESULTS / "scale.json").is_file():
         parts.append(_scale(json.loads((RESULTS / "scale.json").read_text())))
     if (RESULTS / "compression.json").is_file():
@@ -146,6 +151,94 @@ def _memory(counted: dict[str, list[Row]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _gpu(found: dict[str, Any]) -> str:
+    """A convolution, the training step and super-resolution on a GPU, side by side with plans."""
+    return "\n".join(
+        [
+            f"## On a GPU: {found['device']}, PyTorch {found['torch']}",
+            "",
+            *_gpu_convolutions(found),
+            *_gpu_steps(found["steps"]),
+            *_gpu_blocks(found["blocks"]),
+        ]
+    )
+
+
+def _gpu_convolutions(found: dict[str, Any]) -> list[str]:
+    lines = [
+        f"One convolution of {found['nodes']:,} nodes of Berea sandstone, {found['active']:.1%} of "
+        "the cube, without the neighbour tables; milliseconds forward / forward+backward. *dense* "
+        "is cuDNN on the whole cube.",
+        "",
+        "| C | native, bfloat16 | native, float32 | ocnn, bfloat16 | dense, bfloat16 "
+        "| dense, float32 |",
+        "|---|---|---|---|---|---|",
+    ]
+    by = {(row["channels"], row["engine"], row["dtype"]): row for row in found["convolutions"]}
+    columns = [
+        ("native", "bfloat16"), ("native", "float32"), ("ocnn", "bfloat16"),
+        ("dense", "bfloat16"), ("dense", "float32"),
+    ]  # fmt: skip
+    for channels in sorted({row["channels"] for row in found["convolutions"]}):
+        cells = [_both(by.get((channels, *column))) for column in columns]
+        lines.append(f"| {channels} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _both(row: Row | None) -> str:
+    """Milliseconds forward, and forward and backward."""
+    if row is None:
+        return "–"
+    return f"{1e3 * row['forward_seconds']:.1f} / {1e3 * row['both_seconds']:.1f}"
+
+
+def _gpu_steps(rows: list[Row]) -> list[str]:
+    lines = [
+        "The training step of the table above, run: seconds, and GiB of tensors at its peak. Half "
+        "precision in the generator and the critic, float32 in the gradient penalty.",
+        "",
+        "| stage | octree, 16 planes at once | octree | dense |",
+        "|---|---|---|---|",
+    ]
+    by = {(row["engine"], row["planes_at_once"], row["stage"]): row for row in rows}
+    few, many = (f({row["planes_at_once"] for row in rows}) for f in (min, max))
+    for stage in sorted({row["stage"] for row in rows}):
+        cells = []
+        for engine, planes in (("octree", few), ("octree", many), ("dense", many)):
+            row = by.get((engine, planes, stage))
+            if row is None:
+                cells.append("not measured")
+            elif row["seconds"] is None:
+                cells.append("out of memory")
+            else:
+                cells.append(f"{row['seconds']:.2f} s, {row['peak_bytes'] / GIB:.1f}")
+        lines.append(f"| {stage} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _gpu_blocks(of: Row) -> list[str]:
+    whole = of["whole_nodes"] / of["computed"]
+    edge = of["lr_shape"][0]
+    return [
+        f"Super-resolution, 16 times, at the paper's widths, float32: {of['rock']}, {edge}³, in "
+        f"{of['blocks']} blocks of 32³ through the step `superresolve`: {of['seconds']:.1f} s for "
+        f"{of['computed'] / 1e6:.0f} · 10⁶ nodes, of which {of['growing_seconds']:.1f} s is the "
+        "GPU's; the rest is reading, writing and the first start of CUDA's libraries. 256³ to "
+        f"4096³ has {whole:.0f} times the nodes: at this rate {whole * of['seconds'] / 60:.1f} "
+        f"minutes of one GPU, {whole * of['growing_seconds'] / 60:.1f} of them its own work "
+        "(not run: it is a product). Networks are not trained; as many nodes are mixed as in "
+        "paper 1, table 2.",
+        "",
+        f"Its tensors took {of['peak_bytes'] / GIB:.1f} GiB at the peak, and CUDA beside them "
+        f"{of['context_bytes'] / GIB:.1f}; `octolith plan` states {of['stated_bytes'] / GIB:.1f} "
+        f"for both. Of the host's memory the process took {of['host_peak_bytes'] / GIB:.1f} GiB, "
+        f"and {of['stated_host_bytes'] / GIB:.1f} is stated. PyTorch's allocator keeps what was "
+        f"used once, and so came to hold {of['reserved_bytes'] / GIB:.1f} GiB of a card with room; "
+        "on a smaller one it gives that back.",
+        "",
+    ]
+
+
 def _scale(found: dict[str, Any]) -> str:
     rows: list[Row] = found["rows"]
     first = rows[0]
@@ -233,18 +326,17 @@ def _projection(of: Row) -> str:
     return (
         f"### Projected, not run: {of['lr_shape'][0]}³ to {of['shape'][0]}³ at the paper's widths\n"
         "\n"
-        "There was no GPU where this page was made; nothing here has been measured on one. With "
+        "With "
         f"the mixed shares of paper 1, {of['blocks']} blocks compute {of['nodes']:.2g} nodes "
         f"({per_job:.2g} a block, halos {of['halo_cost']:.2f}) with {of['flops'] / 1e15:.1f} · "
-        "10¹⁵ operations after Winograd. *If* an H200 keeps up the "
-        f"{of['gpu_flops'] / 1e12:.0f} · 10¹² operations a second that the planning assumes (a "
-        "third of its peak in float32) and takes "
-        f"{1e9 * of['gpu_node_seconds']:.0f} ns a node besides, that is "
-        f"{of['seconds'] / 60:.0f} minutes of super-resolution; at a tenth of its peak it would be "
-        f"{of['seconds_at_a_tenth'] / 60:.0f}. Stated memory: {of['gpu_bytes'] / GIB:.1f} GiB on "
-        f"the GPU, {of['host_bytes'] / GIB:.1f} GiB of the host (most of it CUDA itself, a "
-        f"guess), {of['stitch_bytes'] / GIB:.1f} GiB to stitch, {of['smooth_bytes'] / GIB:.1f} "
-        f"GiB to smooth. On disk: {of['octree_bytes'] / GIB:.1f} GiB of octrees and "
+        "10¹⁵ operations after Winograd. At the "
+        f"{of['gpu_flops'] / 1e12:.0f} · 10¹² operations a second and the "
+        f"{1e9 * of['gpu_node_seconds']:.0f} ns a node besides that the planning has from the runs "
+        f"on an H200, that is {of['seconds'] / 60:.0f} minutes of super-resolution. Stated memory: "
+        f"{of['gpu_bytes'] / GIB:.1f} GiB on the GPU, {of['host_bytes'] / GIB:.1f} GiB of the host "
+        f"(most of it CUDA itself), {of['stitch_bytes'] / GIB:.1f} GiB to stitch, "
+        f"{of['smooth_bytes'] / GIB:.1f} GiB to smooth. On disk: "
+        f"{of['octree_bytes'] / GIB:.1f} GiB of octrees and "
         f"{of['dense_bytes'] / GIB:.1f} GiB of labels, where plain labels are "
         f"{math.prod(of['shape']) / GIB:.0f} GiB. Stitching and smoothing follow on the CPU and "
         f"take {of['after_seconds'] / 60:.0f} minutes of one core at the rates above."

@@ -292,6 +292,7 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "one critic step at the generator's rate",
         {"all": {"critic_steps": 1, "critic_learning_rate": None}},
     ),
+    "bfloat16": ("trained in bfloat16, as a GPU does", {"all": {"precision": "bfloat16"}}),
     "long": (
         "three times the steps",
         {"all": {"epochs": 45, "fade_epochs": 9, "settle_epochs": 15}},

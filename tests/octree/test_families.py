@@ -10,7 +10,7 @@ from random_octrees import mixed_parents
 from torch.nn import functional
 
 from octolith.errors import InputError
-from octolith.octree import Level, families, winograd
+from octolith.octree import Level, families, gathered, winograd
 
 seeds = st.integers(0, 2**31)
 edges = st.tuples(*[st.integers(1, 5)] * 3)
@@ -34,14 +34,19 @@ def random(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> torch.
     return torch.randn(shape, generator=g, dtype=dtype).requires_grad_()
 
 
+# What the native engine uses, the second for half precision on a GPU.
+both_ways = pytest.mark.parametrize("way", [winograd, gathered], ids=lambda way: way.__name__)
+
+
+@both_ways
 @given(seeds, edges, st.integers(1, 2))
-def test_convolution_equals_the_dense_one_with_absent_nodes_zero(seed, shape, depth) -> None:
+def test_convolution_equals_the_dense_one_with_absent_nodes_zero(way, seed, shape, depth) -> None:
     parents = mixed_parents(seed, shape, depth)
     level = parents.children()
     x = random(seed, len(level), 5)
     weight, bias = random(seed + 1, 4, 5, 3, 3, 3), random(seed + 2, 4)
     wanted = gather(level, functional.conv3d(scatter(level, x), weight, bias, padding=1))
-    got = families(parents).conv3(x, weight, bias)
+    got = way.conv3(x, weight, bias, parents.neighbours())
     assert torch.allclose(got, wanted, atol=1e-12)
     upstream = random(seed + 3, *got.shape)
     for a, b in zip(
@@ -52,25 +57,27 @@ def test_convolution_equals_the_dense_one_with_absent_nodes_zero(seed, shape, de
         assert torch.allclose(a, b, atol=1e-11)
 
 
-def test_float32_is_as_good_as_the_dense_one() -> None:
+@both_ways
+def test_float32_is_as_good_as_the_dense_one(way) -> None:
     parents = mixed_parents(0, (6, 6, 6), 2)
     level = parents.children()
     x, weight = random(1, len(level), 64), random(2, 64, 64, 3, 3, 3)
     exact = gather(level, functional.conv3d(scatter(level, x), weight, padding=1))
-    single = families(parents).conv3(x.float(), weight.float(), None)
+    single = way.conv3(x.float(), weight.float(), None, parents.neighbours())
     assert (single - exact).norm() < 1e-6 * exact.norm()
 
 
-def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+@both_ways
+def test_chunks_do_not_show(way, monkeypatch: pytest.MonkeyPatch) -> None:
     parents = mixed_parents(3, (4, 4, 4), 2)
     x, weight = random(1, 8 * len(parents), 5), random(2, 4, 5, 3, 3, 3)
 
     def results() -> list[torch.Tensor]:
-        out = families(parents).conv3(x, weight, None)
+        out = way.conv3(x, weight, None, parents.neighbours())
         return [out, *torch.autograd.grad(out.square().sum(), (x, weight))]
 
     whole = results()
-    monkeypatch.setattr(winograd, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(way, "CHUNK_BYTES", 1)
     monkeypatch.setattr(winograd, "MIN_FAMILIES", 7)
     assert len(parents) % 7 and len(parents) > 21
     for a, b in zip(results(), whole, strict=True):
@@ -95,20 +102,22 @@ def test_cores_that_share_the_families_do_not_show(monkeypatch: pytest.MonkeyPat
         assert torch.allclose(a, b, atol=1e-11)
 
 
+@both_ways
 @pytest.mark.parametrize("trained", [("x",), ("weight",), ("bias",), ("x", "bias")])
-def test_only_the_gradients_that_are_wanted(trained: tuple[str, ...]) -> None:
+def test_only_the_gradients_that_are_wanted(way, trained: tuple[str, ...]) -> None:
     parents = mixed_parents(0, (3, 3, 3), 1)
     inputs = {
         "x": random(0, 8 * len(parents), 3),
         "weight": random(1, 2, 3, 3, 3, 3),
         "bias": random(2, 2),
     }
-    every = torch.autograd.grad(families(parents).conv3(*inputs.values()).sum(), inputs.values())
+    near = parents.neighbours()
+    every = torch.autograd.grad(way.conv3(*inputs.values(), near).sum(), inputs.values())
     for (name, tensor), gradient in zip(inputs.items(), every, strict=True):
         tensor.requires_grad_(name in trained)
         inputs[name] = tensor if name not in trained else tensor.detach().requires_grad_()
         assert gradient.shape == tensor.shape
-    families(parents).conv3(*inputs.values()).sum().backward()
+    way.conv3(*inputs.values(), near).sum().backward()
     for (name, tensor), gradient in zip(inputs.items(), every, strict=True):
         if name in trained:
             assert torch.allclose(tensor.grad, gradient)
@@ -116,8 +125,12 @@ def test_only_the_gradients_that_are_wanted(trained: tuple[str, ...]) -> None:
             assert tensor.grad is None
 
 
+@both_ways
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_autocast_halves_the_features_and_loses_their_rounding_alone(dtype: torch.dtype) -> None:
+def test_autocast_halves_the_features_and_loses_their_rounding_alone(
+    way, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "conv3", way.conv3)
     parents = mixed_parents(0, (5, 5, 5), 1)
     near = families(parents)
     single = torch.float32
@@ -154,7 +167,9 @@ def test_transposed_convolution_equals_the_dense_one() -> None:
     assert torch.allclose(families(level).upsample(x, layer.weight, layer.bias), wanted)
 
 
-def test_no_parent_gives_no_child_and_zero_gradients() -> None:
+@both_ways
+def test_no_parent_gives_no_child_and_zero_gradients(way, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "conv3", way.conv3)
     near = families(Level.grid((2, 2, 2)).select(torch.zeros(8, dtype=torch.bool)))
     x = torch.zeros(0, 3, requires_grad=True)
     up, weight = random(0, 3, 3, 2, 2, 2).float(), random(1, 2, 3, 3, 3, 3).float()

@@ -54,6 +54,16 @@ class Level:
         """(n,) int64: the volume that each cell belongs to."""
         return self.keys >> morton.BATCH_SHIFT
 
+    @cached_property
+    def layers(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """For each axis (n,) the layers of all cells across it, sorted, and the rows in this order.
+
+        A layer is ``batch_index << 32 | coordinate``.
+        """
+        batch = self.batch_index[:, None] << 32
+        numbers = (batch | self.coordinates).sort(dim=0, stable=True)
+        return tuple(zip(numbers.values.T.contiguous(), numbers.indices.T, strict=True))
+
     def select(self, mask: Tensor) -> Level:
         """The cells where ``mask`` (n,) is true: pruning."""
         return Level(self.keys[mask], self.depth, self.batch)

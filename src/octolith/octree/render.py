@@ -52,13 +52,8 @@ def crossing(
     -------
     pixel, node : (m,) flat index into (p, *size), and row of the node there.
     """
-    position = planes[:, 1] >> (depth - level.depth)
-    span = max(1, int(level.coordinates[:, axis].max()) + 1 if len(level) else 1)
-    span = max(span, int(position.max()) + 1 if len(position) else 1)
-    layer = level.batch_index * span + level.coordinates[:, axis]
-    order = torch.argsort(layer, stable=True)
-    ordered = layer[order]
-    wanted = planes[:, 0] * span + position
+    ordered, order = level.layers[axis]
+    wanted = (planes[:, 0] << 32) | (planes[:, 1] >> (depth - level.depth))
     first = torch.searchsorted(ordered, wanted)
     count = torch.searchsorted(ordered, wanted, right=True) - first
     slot = torch.repeat_interleave(torch.arange(len(planes), device=planes.device), count)

@@ -95,7 +95,7 @@ def _convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, near: Tensor) -> T
     """X (8p, c_in) with kernel (64, c_in, c_out) -> (8p, c_out)."""
     _, c_in, c_out = kernel.shape
     chunks = _Chunks(near, max(c_in, c_out))
-    features = _padded(x, kernel.dtype)
+    features = padded(x, kernel.dtype)
     out = x.new_empty(chunks.nodes, c_out)
 
     def work(share: int) -> None:
@@ -117,8 +117,8 @@ def _adjoint(
     """Gradients by x (8p, c_in), and by the kernel (64, c_out, c_in) that takes grad to it."""
     _, c_out, c_in = kernel.shape
     chunks = _Chunks(near, max(c_in, c_out))
-    gradients = _padded(grad, kernel.dtype)
-    features = _padded(x, kernel.dtype) if wanted_kernel else None
+    gradients = padded(grad, kernel.dtype)
+    features = padded(x, kernel.dtype) if wanted_kernel else None
     grad_x = x.new_empty(chunks.nodes, c_in) if wanted_x else None
 
     def work(share: int) -> Tensor | None:
@@ -158,7 +158,7 @@ def _from_tiles(grad: Tensor) -> Tensor:
     return offsets.view(3, 3, 3, c_in, c_out).permute(4, 3, 0, 1, 2)
 
 
-def _padded(x: Tensor, dtype: torch.dtype) -> Tensor:
+def padded(x: Tensor, dtype: torch.dtype) -> Tensor:
     """X (8p, c) and an absent family, of zeros."""
     padded = x.new_empty(len(x) + CHILDREN, x.shape[1], dtype=dtype)
     padded[: len(x)] = x

@@ -25,11 +25,14 @@ STITCH_LIBRARIES = 280 * MIB
 CORE_FLOPS = 20e9
 NODE_SECONDS = 3e-6
 START_SECONDS = 5.0
-# Not measured: a process that uses CUDA, on either side, and a third of an H200's 67 TFLOP/s.
-CUDA_HOST = 3 << 30
-CUDA_DEVICE = 1 << 29
+# Measured on an H200 (benchmarks/bench_gpu.py): a process that uses CUDA, on either side; what it
+# multiplies, and what a node costs besides, its way to the file included.
+CUDA_HOST = 2 << 30
+CUDA_DEVICE = 700 * MIB
+# Windows and products of a chunk of families (`octolith.octree.winograd.GPU_CHUNK_BYTES`).
+CUDA_CHUNK = 2 << 28
 GPU_FLOPS = 20e12
-GPU_NODE_SECONDS = 2e-8
+GPU_NODE_SECONDS = 8e-8
 # Measured: compressed bytes a node of a block's file, and a finest node of the dense labels.
 BLOCK_BYTES = 0.14
 DENSE_BYTES = 0.45
@@ -142,7 +145,7 @@ class Workload:
     @property
     def gpu_memory(self) -> float | None:
         """Bytes on the GPU; None without one."""
-        return CUDA_DEVICE + self.device_memory if self.gpu else None
+        return CUDA_DEVICE + CUDA_CHUNK + self.device_memory if self.gpu else None
 
     @property
     def flops(self) -> float:
