@@ -118,7 +118,8 @@ def supervised(case: Case, folder: Path, threads: int) -> Made:
     run.train(STEPS)
     trained = time.perf_counter()
     write_volume(folder / "judged.h5", case.lr_judged, (float(case.scale),) * 3, phases=case.phases)
-    volume = grown(run.generator, folder / "judged.h5", case.scale, 1, whole(case.lr_judged))
+    box = whole(case.lr_judged)
+    volume = grown(run.generator, folder / "judged.h5", case.scale, seed=1, box=box)
     return Made([volume], trained - began, time.perf_counter() - trained)
 
 
@@ -232,18 +233,21 @@ def super_resolve(
     temperature : as that of the step `superresolve`.
     """
     generator, _ = weights.load_generator(trained, case.phases, case.stages)
-    generator.temperature = temperature
     scale = case.scale if stage is None else 1 << (stage - 1)
-    return grown(generator, lr, scale, seed, box or whole(case.lr_judged))
+    box = box or whole(case.lr_judged)
+    return grown(generator, lr, scale, seed=seed, box=box, temperature=temperature)
 
 
-def grown(generator: Generator, lr: Path, scale: int, seed: int, box: Cut) -> np.ndarray:
+def grown(
+    generator: Generator, lr: Path, scale: int, *, seed: int, box: Cut, temperature: float = 1.0
+) -> np.ndarray:
     """What a generator makes of a box of a volume, ``scale`` times finer, block by block."""
     fine = np.empty([n * scale for n in box.shape], np.uint8)
     edge = max(BLOCK, int((BLOCK**3 / min(box.shape)) ** 0.5))
     with open_volume(lr) as volume:
         for block in cut(box.shape, edge):
-            growth = grow(generator, volume, moved(block, box.low), seed, scale.bit_length())
+            place, stage = moved(block, box.low), scale.bit_length()
+            growth = grow(generator, volume, place, seed, stage, temperature=temperature)
             fine[block.region(scale)] = growth.octree.reconstruct()[0].numpy()
     return fine
 
@@ -292,6 +296,14 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "one critic step at the generator's rate",
         {"all": {"critic_steps": 1, "critic_learning_rate": None}},
     ),
+    "wide": (
+        "networks twice as wide",
+        {
+            "generator": {"widths": [[48, 48], [48, 48], [32, 32]]},
+            "critic": {"widths": [128, 96, 64], "trunk": [128]},
+        },
+    ),
+    "cube24": ("LR cubes of 24³, one at a time", {"lr_cube": 24, "all": {"batch": 1}}),
     "bfloat16": ("trained in bfloat16, as a GPU does", {"all": {"precision": "bfloat16"}}),
     "long": (
         "three times the steps",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -211,8 +213,9 @@ def test_at_no_temperature_nothing_is_drawn() -> None:
 
 
 def test_the_temperature_of_inference_is_a_multiple_of_that_of_training() -> None:
-    hot, likeliest = small(decision_noise=1.0), small(decision_noise=1.0)
-    hot.temperature, likeliest.temperature = 2.0, 0.0
-    noise = small(decision_noise=1.0)(block_of(4), 3).noise
-    torch.testing.assert_close(hot(block_of(4), 3).noise, 2 * noise)
-    assert likeliest(block_of(4), 3).noise is None
+    generator = small(decision_noise=1.0)
+    own, hot, none = (
+        generator(replace(block_of(4), temperature=t), 3).noise for t in (1.0, 2.0, 0.0)
+    )
+    torch.testing.assert_close(hot, 2 * own)
+    assert none is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -25,8 +27,9 @@ def read_block(volume: Volume, cut: Cut, width: int, seed: int) -> Block:
 
 
 def grow(
-    generator: Generator, volume: Volume, cut: Cut, seed: int, stage: int | None = None
-) -> Growth:
+    generator: Generator, volume: Volume, cut: Cut, seed: int, stage: int | None = None,
+    *, temperature: float = 1.0,
+) -> Growth:  # fmt: skip
     """Super-resolve one block.
 
     Parameters
@@ -36,12 +39,12 @@ def grow(
     cut : the block.
     seed : of the noise: another one is another realisation.
     stage : how far to grow; None: to the last stage.
+    temperature : of the finest classes, as of `Block`.
     """
     stage = generator.final if stage is None else stage
     width = halo(generator.settings, stage - 1)
-    block = read_block(volume, cut, width, seed)
-    device = next(generator.parameters()).device
-    block = Block(block.labels.to(device), block.origin.to(device), block.core, block.seed)
+    block = read_block(volume, cut, width, seed).to(next(generator.parameters()).device)
+    block = replace(block, temperature=temperature)
     with torch.inference_mode():
         growth: Growth = generator(block, stage)
     return growth

@@ -36,12 +36,18 @@ class Block:
     origin : (batch, 3) int64, global (z, y, x) of each first voxel: noise is keyed to it.
     core : (low, high) in voxels of the block: what must come out right.
     seed : of the noise.
+    temperature : of the finest classes, times that of the settings; at 0 they are decided.
     """
 
     labels: Tensor
     origin: Tensor
     core: Box
     seed: int
+    temperature: float = 1.0
+
+    def to(self, device: torch.device) -> Block:
+        """The same on another device."""
+        return replace(self, labels=self.labels.to(device), origin=self.origin.to(device))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -292,10 +298,6 @@ class Generator(nn.Module):
     stages : S = log2(scale) + 1 of the finished generator.
     engine : that computes the sparse convolutions (`octolith.octree.ENGINES`); the weights are
         the same for all.
-
-    Attributes
-    ----------
-    temperature : of the finest classes, times that of the settings; at 0 they are decided.
     """
 
     def __init__(
@@ -304,7 +306,6 @@ class Generator(nn.Module):
         super().__init__()
         self.engine = engine
         self.settings, self.phases, self.final = settings, phases, stages
-        self.temperature = 1.0
         widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
         blocks: list[nn.Module] = [FirstStage(settings, phases, last=stages == 1)]
         for s in range(1, stages):
@@ -375,7 +376,7 @@ class Generator(nn.Module):
         a draw that calls a mixed node pure cannot be mended.
         """
         drawn = stage == self.final or (stage == last and self.training)
-        temperature = self.temperature * self.settings.decision_noise
+        temperature = block.temperature * self.settings.decision_noise
         if not (drawn and temperature):
             return None
         at = (block.origin << level.depth)[level.batch_index] + level.coordinates

@@ -54,7 +54,6 @@ def superresolve(
     if header.stage != stages:
         raise InputError(trained, f"weights of stage {header.stage}", f"of the last, {stages}")
     generator.to(distributed.device())
-    generator.temperature = settings.temperature
     rows = []
     with open_volume(labels) as volume:
         jobs = groups(volume.shape, settings.block, settings.blocks_per_job)
@@ -67,7 +66,7 @@ def superresolve(
         with write_blocks(out, phases, volume.voxel_size_um, stages) as writer:
             for cut in track(jobs[group], "blocks"):
                 check_labels(volume[cut.region()], phases, labels)
-                growth = grow(generator, volume, cut, seed)
+                growth = grow(generator, volume, cut, seed, temperature=settings.temperature)
                 writer.add(cut, growth.octree)
                 counts = zip(growth.octree.counts(), growth.computed, strict=True)
                 for stage, (kept, n) in enumerate(counts, 1):

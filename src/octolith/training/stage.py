@@ -149,7 +149,7 @@ class Stage:
         s = self.settings
         self._set_rate(self.progress.rate * self.settled)
         seeds = torch.randint(2**31, (s.accumulate,), generator=self.random).tolist()
-        blocks = [self._to(self.cubes.draw(s.batch, seed, self.random)) for seed in seeds]
+        blocks = [self._cubes(seed, self.random) for seed in seeds]
         places = self._places(len(blocks))
         # One batch is grown once; several are grown again for the generator's turn, one at a time.
         with torch.set_grad_enabled(s.accumulate == 1):
@@ -176,6 +176,10 @@ class Stage:
         with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
             growth: Growth = self.generator(block, self.stage)
         return growth
+
+    def _cubes(self, seed: int, random: torch.Generator) -> Block:
+        """LR cubes drawn for an update."""
+        return self.cubes.draw(self.settings.batch, seed, random).to(self.device)
 
     def _places(self, count: int) -> list[list[Tensor]]:
         """Planes to draw of so many batches, along each axis."""
@@ -307,11 +311,6 @@ class Stage:
         fade = self.settings.fade_epochs * self.settings.iterations
         return 1.0 if self.stage == 1 or fade == 0 else min(1.0, self._steps_done / fade)
 
-    def _to(self, block: Block) -> Block:
-        return Block(
-            block.labels.to(self.device), block.origin.to(self.device), block.core, block.seed
-        )
-
     # -- the whole stage -----------------------------------------------------------------------
 
     def run(self, saved: Path) -> nn.Module:
@@ -442,7 +441,7 @@ class Stage:
         ties = []
         with torch.no_grad():
             for _ in range(LOOK_BATCHES):
-                block = self._to(self.cubes.draw(self.settings.batch, 0, seeds))
+                block = self._cubes(0, seeds)
                 growth = self.grow(block)
                 where = random_planes(self.settings.batch, self.face, 16, seeds)
                 for axis, own in enumerate(generated):
@@ -473,7 +472,7 @@ class Stage:
         hr = Wanted.of(images, len(self.phases) + 1)
         with torch.no_grad():
             change = calibrated(
-                lambda block: self.grow(self._to(block)),
+                lambda block: self.grow(block.to(self.device)),
                 self.cubes, hr, self.stage == self.generator.final, self.settings.mixed_factor,
             )  # fmt: skip
         self.generator.freeze_before(self.stage)
