@@ -304,6 +304,8 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "cube24": ("LR cubes of 24³, one at a time", {"lr_cube": 24, "all": {"batch": 1}}),
+    "channel": ("each node normalised by itself", {"generator": {"norm": "channel"}}),
+    "noise4": ("four noise channels", {"generator": {"noise": 4}}),
     "bfloat16": ("trained in bfloat16, as a GPU does", {"all": {"precision": "bfloat16"}}),
     "long": (
         "three times the steps",
@@ -333,6 +335,8 @@ RETIRED = {
     "diverse": "twins at every stage from the second on, diversity 30, rate 0.001",
     "coarse-twins": "twins at every stage from the second on",
     "late-twins": "twins at the last stage, nothing drawn, one critic step",
+    "alone": "each node normalised by itself",
+    "alone-likeliest": "each node normalised by itself, the likeliest rock",
     "long-twins": "twins at every stage from the second on, three times the steps",
 }
 TITLES = {name: title for name, (title, _) in METHODS.items()} | RETIRED

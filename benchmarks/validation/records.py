@@ -50,3 +50,11 @@ class Records:
         lines = ",\n".join(json.dumps(record) for record in self.all().values())
         with atomic(self.published) as temporary:
             temporary.write_text(f"[\n{lines}\n]\n")
+
+
+def error(record: Record, name: str, phase: str) -> float | None:
+    """Of a measure of one phase (of the phase with itself, where there are pairs)."""
+    for row in record["measures"]:
+        if row["measure"] == name and row["phase"] == phase and row["other"] in ("", phase):
+            return float(row["error"])
+    return None

@@ -372,12 +372,11 @@ class Generator(nn.Module):
     def _decision_noise(self, block: Block, level: Level, stage: int, last: int) -> Tensor | None:
         """(n, K+1) to draw the classes of a stage by; None: they are decided.
 
-        A stage in training is drawn, and so is the finished rock. What is refined further is not:
-        a draw that calls a mixed node pure cannot be mended.
+        What is grown last is drawn: a stage in training, and the finished rock. What is refined
+        further is not: a draw that calls a mixed node pure cannot be mended.
         """
-        drawn = stage == self.final or (stage == last and self.training)
         temperature = block.temperature * self.settings.decision_noise
-        if not (drawn and temperature):
+        if stage < last or not temperature:
             return None
         at = (block.origin << level.depth)[level.batch_index] + level.coordinates
         seed = block.seed + ((level.depth + DRAWS) << 40)

@@ -33,10 +33,10 @@ class GeneratorSettings(Settings):
         "drops with the dense nodes, and start from them. The paper does not.",
     )
     first_kernel: Literal[3, 5] = Field(5, description="Kernel of the first dense convolution.")
-    norm: Literal["channel", "batch"] = Field(
-        "channel",
-        description="channel: per node, the same in training and inference (Karras et al.). "
-        "batch: instance and batch norm, as in paper 1.",
+    norm: Literal["batch", "channel"] = Field(
+        "batch",
+        description="batch: instance and batch norm, as in paper 1. channel: each node by itself "
+        "(Karras et al.); at the rates of `laptop` features then become constant.",
     )
     norm_eps: float = Field(1e-4, gt=0, description="Epsilon of the normalisations.")
 

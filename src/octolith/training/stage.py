@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -470,11 +470,15 @@ class Stage:
         self.generator.eval()
         images = [image for own in self.panels.images().values() for image in own]
         hr = Wanted.of(images, len(self.phases) + 1)
+        final = self.stage == self.generator.final
+        # As the stages that follow will find it: what they refine is decided.
+        temperature = 1.0 if final else 0.0
+
+        def grow(block: Block) -> Growth:
+            return self.grow(replace(block.to(self.device), temperature=temperature))
+
         with torch.no_grad():
-            change = calibrated(
-                lambda block: self.grow(block.to(self.device)),
-                self.cubes, hr, self.stage == self.generator.final, self.settings.mixed_factor,
-            )  # fmt: skip
+            change = calibrated(grow, self.cubes, hr, final, self.settings.mixed_factor)
         self.generator.freeze_before(self.stage)
         if change is None:
             log.warning("stage %d: no cube of rock to calibrate on", self.stage)

@@ -1,0 +1,58 @@
+"""What was to be reached is held against what was found, and failures are named."""
+
+from __future__ import annotations
+
+import pytest
+
+targets = pytest.importorskip("validation.targets")
+
+
+def record(method: str, **errors: float) -> dict:
+    rows = [
+        {"measure": name, "phase": "pore", "other": "", "error": value}
+        for name, value in errors.items()
+    ]
+    return {"method": method, "notes": {"honesty": {"ratio": 0.5}}, "measures": rows}
+
+
+@pytest.fixture
+def records() -> dict:
+    found = {
+        "nearest": {"iou": 0.30, "specific_surface": 0.50, "permeability": 0.6, "pore_size": 0.1},
+        "cubic": {"iou": 0.25, "specific_surface": 0.20, "permeability": 0.3, "pore_size": 0.2},
+        "elsewhere": {
+            "iou": 0.90,
+            "specific_surface": 0.11,
+            "permeability": 0.1,
+            "pore_size": 0.01,
+        },
+        "octolith": {"iou": 0.26, "specific_surface": 0.09, "permeability": 0.2, "pore_size": 0.3},
+        "likeliest": {"iou": 0.20, "specific_surface": 0.60, "permeability": 0.3, "pore_size": 0.0},
+    }
+    return {("berea-4x", method): record(method, **errors) for method, errors in found.items()}
+
+
+def test_a_fifth_of_nearest_and_the_best_interpolation_are_the_bounds(records: dict) -> None:
+    found = targets.targets("berea-4x", "octolith", records)
+    assert list(found) == ["iou", "specific_surface", "pore_size", "permeability"]
+    assert found["iou"] == targets.Target(0.74, 0.75, reached=False, beyond=False)
+    surface = found["specific_surface"]
+    assert surface.reached and surface.limit == pytest.approx(0.1)
+    assert surface.beyond  # another part of the rock is off by .11
+    assert str(surface) == "✓ 0.090 / 0.100°"
+    assert found["permeability"].reached and not found["permeability"].beyond
+    assert str(found["pore_size"]) == "✗ 0.300 / 0.020"
+
+
+def test_the_summary_counts_and_the_failures_are_named(records: dict) -> None:
+    text = "\n".join(targets.summary(records))
+    assert "Octolith 2 of 4" in text and "the likeliest rock 2 of 4" in text
+    assert "| berea-4x | a realisation | ✗ 0.740 / 0.750 |" in text
+    failures = "\n".join(targets.failures(records))
+    assert "- berea-4x, Octolith: pore size 3.0× (0.300)" in failures
+    assert "the likeliest rock: surface 1.2× (0.600)" in failures
+
+
+def test_a_case_without_both_rocks_is_not_in_the_summary(records: dict) -> None:
+    del records["berea-4x", "likeliest"]
+    assert "berea-4x" not in "\n".join(targets.summary(records))
