@@ -187,15 +187,20 @@ def test_of_logits_with_gumbel_noise_the_largest_is_a_draw() -> None:
 
 
 def test_the_finished_rock_is_drawn_and_what_is_refined_is_decided() -> None:
-    generator = small(decision_noise=1.0)
-    assert generator.eval()(block_of(4), 2).noise is None
-    assert generator(block_of(4), 3).noise is not None
-    generator.freeze_before(2)
-    in_training = generator(block_of(4), 2)
-    assert in_training.noise is not None  # it has to be sure, all the same
-    drawn = in_training.scores.argmax(-1)
-    torch.testing.assert_close(drawn.byte(), in_training.octree.classes[-1])
-    assert (drawn != in_training.logits.argmax(-1)).any()
+    generator = small(decision_noise=1.0).eval()
+    drawn, decided = (
+        generator(replace(block_of(4), temperature=t), 3).octree.classes for t in (1.0, 0.0)
+    )
+    assert all(map(torch.equal, drawn[:-1], decided[:-1]))
+    assert not torch.equal(drawn[-1], decided[-1])
+
+
+def test_what_is_grown_last_is_drawn_whichever_stage_it_is() -> None:
+    """In training, where a stage that is refined further has to be sure all the same."""
+    growth = small(decision_noise=1.0).eval()(block_of(4), 2)
+    drawn = growth.scores.argmax(-1)
+    torch.testing.assert_close(drawn.byte(), growth.octree.classes[-1])
+    assert (drawn != growth.logits.argmax(-1)).any()
 
 
 def test_another_seed_draws_another_rock_between_the_same_coarse_nodes() -> None:

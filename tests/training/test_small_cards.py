@@ -110,7 +110,10 @@ def test_planes_judged_a_few_at_a_time_give_the_same_updates_and_hold_less(
 def test_accumulated_batches_give_the_gradient_of_the_joint_one(tmp_path: Path) -> None:
     found = []
     for accumulate in (1, 2):
-        run = tiny_stage(tmp_path, accumulate=accumulate, planes=8 // accumulate)
+        each_alone = {"widths": [[4, 4], [4, 4]], "norm": "channel"}  # batches have statistics
+        run = tiny_stage(
+            tmp_path, accumulate=accumulate, planes=8 // accumulate, generator=each_alone
+        )
         a, b = (run.cubes.draw(1, 0, run.random) for _ in range(2))
         joint = Block(torch.cat([a.labels, b.labels]), torch.cat([a.origin, b.origin]), a.core, 0)
         of_a = [torch.tensor([[0, position] for position in (0, 2, 3, 7)])] * 3

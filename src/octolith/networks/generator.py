@@ -399,12 +399,11 @@ class Generator(nn.Module):
 
 def _smooth_noise(level: Level, at: Tensor, seed: int, channels: int) -> Tensor:
     """(n, channels) of the cells of a level, ``at`` (n, 3) of the whole volume."""
-    coarse = at >> 1
     if level.depth:  # whole families, whatever the block's origin
-        return smooth_noise(coarse[::CHILDREN], seed, channels).flatten(0, 1)
+        return smooth_noise(at[::CHILDREN] >> 1, seed, channels).flatten(0, 1)
     child = ((at & 1) * torch.tensor([4, 2, 1], device=at.device)).sum(-1)
-    noise = smooth_noise(coarse, seed, channels)
-    return noise[torch.arange(len(at), device=at.device), child]
+    coarse, which = torch.unique(at >> 1, dim=0, return_inverse=True)
+    return smooth_noise(coarse, seed, channels)[which, child]
 
 
 def _core(grown: Octree, logits: Tensor, noise: Tensor | None, core: Box) -> Growth:
