@@ -169,7 +169,8 @@ def main() -> None:
     }
     rows = []
     for stage in range(1, case.stages + 1):
-        made = super_resolve(trained, lr, case, seed=1, stage=stage)
+        drawn = float(stage == case.stages)  # what is refined further is decided
+        made = super_resolve(trained, lr, case, seed=1, stage=stage, temperature=drawn)
         found = {name: classes_of(v, case, stage) for name, v in interpolated.items()}
         compared = compare(found | {"Octolith": made}, case, stage)
         rows.append({"stage": stage, "methods": compared})
