@@ -53,6 +53,19 @@ def test_the_summary_counts_and_the_failures_are_named(records: dict) -> None:
     assert "the likeliest rock: surface 1.2× (0.600)" in failures
 
 
+def test_minerals_are_failures_too(records: dict) -> None:
+    for method, fraction in (("nearest", 0.1), ("octolith", 0.4), ("likeliest", 0.05)):
+        for phase in ("quartz", "clay"):
+            records["berea-4x", method]["measures"] += [
+                {"measure": "iou", "phase": phase, "other": "", "error": 0.1},
+                {"measure": "volume_fraction", "phase": phase, "other": "", "error": fraction},
+            ]
+    octolith, likeliest = list(targets.failures(records))[-2:]
+    assert "quartz's volume fraction 4.0× (0.400)" in octolith
+    assert "clay's volume fraction" in octolith
+    assert "volume fraction" not in likeliest
+
+
 def test_a_case_without_both_rocks_is_not_in_the_summary(records: dict) -> None:
     del records["berea-4x", "likeliest"]
     assert "berea-4x" not in "\n".join(targets.summary(records))
