@@ -28,8 +28,7 @@ the truth's mean. *Another part of the rock* is what a perfect generator would g
 looked at the LR image: its errors are the rock's own variation. Octolith gives two kinds of rock
 from the same training: *realisations*, which differ where LR leaves a choice, and the *likeliest*
 rock. A realistic rock cannot have the IoU of a best guess: where LR leaves a choice, the guess
-takes the middle, and a rock takes a side. All errors are of one training each; *what moves it*
-has a second one, which tells how much they vary."""
+takes the middle, and a rock takes a side. All errors are of one training each."""
 
 # Measure, and what the page calls it: those that the tables show. All others are in the JSON.
 SHOWN = {

@@ -10,7 +10,8 @@ from random_octrees import mixed_parents
 from torch.nn import functional
 
 from octolith.errors import InputError
-from octolith.octree import Level, families, gathered, winograd
+from octolith.octree import Level, convolution, families, gathered, winograd
+from octolith.octree.convolution import conv3
 
 seeds = st.integers(0, 2**31)
 edges = st.tuples(*[st.integers(1, 5)] * 3)
@@ -46,7 +47,7 @@ def test_convolution_equals_the_dense_one_with_absent_nodes_zero(way, seed, shap
     x = random(seed, len(level), 5)
     weight, bias = random(seed + 1, 4, 5, 3, 3, 3), random(seed + 2, 4)
     wanted = gather(level, functional.conv3d(scatter(level, x), weight, bias, padding=1))
-    got = way.conv3(x, weight, bias, parents.neighbours())
+    got = conv3(x, weight, bias, parents.neighbours(), way)
     assert torch.allclose(got, wanted, atol=1e-12)
     upstream = random(seed + 3, *got.shape)
     for a, b in zip(
@@ -63,7 +64,7 @@ def test_float32_is_as_good_as_the_dense_one(way) -> None:
     level = parents.children()
     x, weight = random(1, len(level), 64), random(2, 64, 64, 3, 3, 3)
     exact = gather(level, functional.conv3d(scatter(level, x), weight, padding=1))
-    single = way.conv3(x.float(), weight.float(), None, parents.neighbours())
+    single = conv3(x.float(), weight.float(), None, parents.neighbours(), way)
     assert (single - exact).norm() < 1e-6 * exact.norm()
 
 
@@ -73,7 +74,7 @@ def test_chunks_do_not_show(way, monkeypatch: pytest.MonkeyPatch) -> None:
     x, weight = random(1, 8 * len(parents), 5), random(2, 4, 5, 3, 3, 3)
 
     def results() -> list[torch.Tensor]:
-        out = way.conv3(x, weight, None, parents.neighbours())
+        out = conv3(x, weight, None, parents.neighbours(), way)
         return [out, *torch.autograd.grad(out.square().sum(), (x, weight))]
 
     whole = results()
@@ -112,12 +113,12 @@ def test_only_the_gradients_that_are_wanted(way, trained: tuple[str, ...]) -> No
         "bias": random(2, 2),
     }
     near = parents.neighbours()
-    every = torch.autograd.grad(way.conv3(*inputs.values(), near).sum(), inputs.values())
+    every = torch.autograd.grad(conv3(*inputs.values(), near, way).sum(), inputs.values())
     for (name, tensor), gradient in zip(inputs.items(), every, strict=True):
         tensor.requires_grad_(name in trained)
         inputs[name] = tensor if name not in trained else tensor.detach().requires_grad_()
         assert gradient.shape == tensor.shape
-    way.conv3(*inputs.values(), near).sum().backward()
+    conv3(*inputs.values(), near, way).sum().backward()
     for (name, tensor), gradient in zip(inputs.items(), every, strict=True):
         if name in trained:
             assert torch.allclose(tensor.grad, gradient)
@@ -130,7 +131,7 @@ def test_only_the_gradients_that_are_wanted(way, trained: tuple[str, ...]) -> No
 def test_autocast_halves_the_features_and_loses_their_rounding_alone(
     way, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(winograd, "conv3", way.conv3)
+    monkeypatch.setattr(convolution, "way_for", lambda x: way)
     parents = mixed_parents(0, (5, 5, 5), 1)
     near = families(parents)
     single = torch.float32
@@ -169,7 +170,7 @@ def test_transposed_convolution_equals_the_dense_one() -> None:
 
 @both_ways
 def test_no_parent_gives_no_child_and_zero_gradients(way, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(winograd, "conv3", way.conv3)
+    monkeypatch.setattr(convolution, "way_for", lambda x: way)
     near = families(Level.grid((2, 2, 2)).select(torch.zeros(8, dtype=torch.bool)))
     x = torch.zeros(0, 3, requires_grad=True)
     up, weight = random(0, 3, 3, 2, 2, 2).float(), random(1, 2, 3, 3, 3, 3).float()

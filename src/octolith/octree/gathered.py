@@ -9,14 +9,12 @@ spoil. Rows exist for one chunk of families at a time, and the backward pass mak
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from octolith.octree.level import CHILDREN
-from octolith.octree.winograd import CHILD, PARENT, padded
+from octolith.octree.winograd import CHILD, PARENT, mirrored, padded
 
 CHUNK_BYTES = 256 << 20
 # (8, 27): for each child, which cells of the family's 4×4×4 window are its own 3×3×3.
@@ -25,50 +23,11 @@ _STEP = torch.cartesian_prod(*[torch.arange(3)] * 3) @ torch.tensor([16, 4, 1])
 AROUND = _CORNER[:, None] + _STEP
 
 
-def conv3(x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
-    """3×3×3 convolution on whole families; absent nodes count as zero.
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
+    """3×3×3 convolution, as of `octolith.octree.convolution.conv3`.
 
     Products are in the precision of ``x``, and summed in float32 where that is half.
-
-    Parameters
-    ----------
-    x : (8p, c_in), family after family.
-    weight : (c_out, c_in, 3, 3, 3), as in ``torch.nn.Conv3d``.
-    bias : (c_out,) or None.
-    near : (27, p) neighbours of the parents, from `Level.neighbours`.
-
-    Returns
-    -------
-    (8p, c_out), in the precision of ``x``.
     """
-    out: Tensor = _Conv3.apply(x, weight, bias, near)
-    return out
-
-
-class _Conv3(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight, near)
-        with torch.autocast(x.device.type, enabled=False):
-            return _convolve(x, weight, bias, near)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, near = ctx.saved_tensors
-        wanted_x, wanted_weight, wanted_bias, _ = ctx.needs_input_grad
-        grad_x = grad_weight = None
-        with torch.autocast(x.device.type, enabled=False):
-            if wanted_x:
-                # <grad, conv(x, weight)> = <x, conv(grad, mirrored)>, for neighbours are mutual.
-                mirrored = weight.transpose(0, 1).flip(2, 3, 4)
-                grad_x = _convolve(grad, mirrored, None, near)
-            if wanted_weight:
-                grad_weight = _of_weight(x, grad, weight, near)
-        return grad_x, grad_weight, grad.sum(0) if wanted_bias else None, None
-
-
-def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
     kernel = weight.permute(2, 3, 4, 1, 0).reshape(-1, len(weight)).to(x.dtype)
     start = None if bias is None else bias.to(x.dtype)
     out = x.new_empty(len(x), len(weight))
@@ -78,6 +37,16 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> T
         else:
             torch.addmm(start, rows, kernel, out=out[nodes])
     return out
+
+
+def adjoint(
+    x: Tensor, grad: Tensor, weight: Tensor, near: Tensor, *, wanted_x: bool, wanted_weight: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients by x and by the weight; rows are made again for each."""
+    return (
+        convolve(grad, mirrored(weight), None, near) if wanted_x else None,
+        _of_weight(x, grad, weight, near) if wanted_weight else None,
+    )
 
 
 def _of_weight(x: Tensor, grad: Tensor, weight: Tensor, near: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from octolith.octree import gathered, winograd
+from octolith.octree.convolution import conv3
 from octolith.octree.level import CHILDREN, Level
 
 
@@ -35,8 +35,6 @@ class Families:
         """
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
-        half = x.is_cuda and x.dtype in (torch.bfloat16, torch.float16)
-        conv3 = gathered.conv3 if half else winograd.conv3
         return conv3(x, weight, bias, self._near)
 
     def upsample(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -9,11 +9,9 @@ section 4.1). Tiles exist for one chunk of families at a time and are transforme
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from octolith.octree.cores import cores, on_cores
@@ -43,52 +41,32 @@ PARENT, CHILD = _window()
 OWN = torch.arange(64).view(4, 4, 4)[1:3, 1:3, 1:3].reshape(-1)
 
 
-def conv3(x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
-    """3×3×3 convolution on whole families; absent nodes count as zero.
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
+    """3×3×3 convolution, as of `octolith.octree.convolution.conv3`.
 
     The arithmetic is in float32 (float64 for float64) whatever the precision of ``x``: half
-    precision would cost the transforms a hundredth of the result. The backward pass computes the
-    windows again, of the gradient alone, and serves both gradients from them.
-
-    Parameters
-    ----------
-    x : (8p, c_in), family after family.
-    weight : (c_out, c_in, 3, 3, 3), as in ``torch.nn.Conv3d``.
-    bias : (c_out,) or None.
-    near : (27, p) neighbours of the parents, from `Level.neighbours`.
-
-    Returns
-    -------
-    (8p, c_out), in the precision of ``x``.
+    precision would cost the transforms a hundredth of the result.
     """
-    out: Tensor = _Conv3.apply(x, weight, bias, near)
-    return out
+    return _convolve(x, _to_tiles(weight), bias, near)
 
 
-class _Conv3(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight, near)
-        with torch.autocast(x.device.type, enabled=False):
-            return _convolve(x, _to_tiles(weight), bias, near)
+def adjoint(
+    x: Tensor, grad: Tensor, weight: Tensor, near: Tensor, *, wanted_x: bool, wanted_weight: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients by x and by the weight; windows are made again, and serve both."""
+    kernel = _to_tiles(mirrored(weight))
+    grad_x, grad_kernel = _adjoint(
+        x, grad, kernel, near, wanted_x=wanted_x, wanted_kernel=wanted_weight
+    )
+    return grad_x, None if grad_kernel is None else mirrored(_from_tiles(grad_kernel))
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, near = ctx.saved_tensors
-        wanted_x, wanted_weight, wanted_bias, _ = ctx.needs_input_grad
-        # <grad, conv(x, weight)> = <x, conv(grad, mirrored)>, for neighbours are mutual.
-        mirrored = weight.transpose(0, 1).flip(2, 3, 4)
-        grad_x = grad_weight = None
-        with torch.autocast(x.device.type, enabled=False):
-            if wanted_x or wanted_weight:
-                kernel = _to_tiles(mirrored)
-                grad_x, grad_kernel = _adjoint(
-                    x, grad, kernel, near, wanted_x=wanted_x, wanted_kernel=wanted_weight
-                )
-                if grad_kernel is not None:
-                    grad_weight = _from_tiles(grad_kernel).flip(2, 3, 4).transpose(0, 1)
-        return grad_x, grad_weight, grad.sum(0) if wanted_bias else None, None
+
+def mirrored(weight: Tensor) -> Tensor:
+    """The kernel with which <grad, conv(x, weight)> = <x, conv(grad, kernel)>; its own inverse.
+
+    Neighbours are mutual.
+    """
+    return weight.transpose(0, 1).flip(2, 3, 4)
 
 
 def _convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, near: Tensor) -> Tensor:
