@@ -243,7 +243,7 @@ def projection(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def block_table() -> None:
     """Write what a block of each size costs into docs/superresolution.md."""
     lines = [
-        "| block | nodes computed over those of an uncut run | memory of a job, preset `laptop` "
+        "| block | nodes computed over those of the volume | memory of a job, preset `laptop` "
         "| GPU memory, preset `paper` |",
         "|---|---|---|---|",
     ]

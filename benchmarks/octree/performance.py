@@ -280,7 +280,7 @@ def _scale(found: dict[str, Any]) -> str:
         "",
         "![Processor time an SR voxel against the size of the LR volume](scale.svg)",
         "",
-        "Halos: nodes computed over those of an uncut run; beside it what the planning says. "
+        "Halos: nodes computed over those of the volume; beside it what the planning says. "
         "*Octrees*: all files of blocks. *Dense*: the stitched labels in chunks of 64³, by the "
         "same codec and level (gzip 4), and as they are written.",
         "",

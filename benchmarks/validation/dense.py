@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from octolith.blocks import Cut
+from octolith.surroundings import window
 from octolith.training.data import Cubes, Planes
 from octolith.training.losses import TEMPERATURE, gaussian, gradient_penalty
-from validation.rock import Rock, framed, whole
+from validation.rock import Rock, whole
 
 EDGE = 64  # fine voxels of a training cube
 BORDER = 4  # fine voxels cut off every face before the critic looks (paper 4)
@@ -131,11 +132,13 @@ class Dense:
 
     def super_resolve(self, lr: np.ndarray, seed: int, box: Cut | None = None) -> np.ndarray:
         """The most likely phases of a box of the LR volume, or all, by tiles with an overlap."""
-        lr, places = framed(lr, box or whole(lr), OVERLAP)
+        box = box or whole(lr)
+        lr = window(lr, box.low, box.high, OVERLAP)
         self.random.manual_seed(seed)
         scale = self.case.scale
         fine = self._all(self.input(torch.from_numpy(lr)[None]), lr.shape, scale)
-        return fine[tuple(slice(low * scale, high * scale) for low, high in places)]
+        inner = slice(OVERLAP * scale, -OVERLAP * scale)
+        return fine[inner, inner, inner]
 
     def _all(self, whole: Tensor, shape: Sequence[int], scale: int) -> np.ndarray:
         fine = np.empty([n * scale for n in shape], np.uint8)

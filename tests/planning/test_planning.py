@@ -59,8 +59,8 @@ def test_nodes_are_counted_to_the_last_one(tmp_path: Path, edge: int, stages: in
         grown = [grow(generator, volume, block, 1) for block in cut(shape, edge)]
     computed = np.sum([growth.computed for growth in grown], axis=0)
     assert work.nodes == computed.tolist()
-    assert work.uncut == [8**depth * math.prod(shape) for depth in range(stages)]
-    assert work.halo_cost == computed.sum() / sum(work.uncut)
+    assert work.own == [8**depth * math.prod(shape) for depth in range(stages)]
+    assert work.halo_cost == computed.sum() / sum(work.own)
     # The largest is as large in every direction as any; here one block is.
     assert max(growth.computed[-1] for growth in grown) == work.largest[-1]
 

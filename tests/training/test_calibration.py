@@ -119,9 +119,9 @@ def test_a_lattice_is_spread_over_the_volume(shape):
     cubes = Cubes(blobs(shape), 8, 2)
     blocks = list(cubes.lattice(3))
     for block in blocks:
-        assert block.shape == tuple(8 + 2 * h for h in cubes.halo)
-    corners = np.array([block.origin[0].tolist() for block in blocks])
-    ends = np.array(shape) - np.array(blocks[0].shape)
+        assert block.shape == (8 + 2 * 2,) * 3
+    corners = np.array([block.origin[0].tolist() for block in blocks]) + 2
+    ends = np.array(shape) - 8
     np.testing.assert_array_equal(corners.min(0), 0)
     np.testing.assert_array_equal(corners.max(0), ends)
 

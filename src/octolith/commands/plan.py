@@ -65,8 +65,8 @@ def _show(console: Console, plan: Plan) -> None:
         )  # fmt: skip
     console.print(table)
     console.print(
-        f"Shares of mixed nodes from {plan.mixed.source}. {work.block_count} blocks; the halos "
-        f"cost {work.halo_cost:.2f} times the nodes of an uncut run."
+        f"Shares of mixed nodes from {plan.mixed.source}. {work.block_count} blocks; with "
+        f"their halos they compute {work.halo_cost:.2f} times the volume's nodes."
     )
     table = Table("step", "jobs", "memory a job", "time a job", "GPU memory", "disk, all jobs")
     for job in plan.jobs:

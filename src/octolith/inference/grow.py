@@ -7,23 +7,22 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from octolith.blocks import Cut
+from octolith.blocks import Cut, triple
 from octolith.errors import InputError
 from octolith.networks import Block, Generator, Growth, halo
 from octolith.phases import OUTSIDE, Phases
+from octolith.surroundings import surrounded
 from octolith.volumes import Volume
 
 
 def read_block(volume: Volume, cut: Cut, width: int, seed: int) -> Block:
-    """A block of an LR volume with ``width`` voxels around it, less at the volume's edges."""
-    low = [max(0, a - width) for a in cut.low]
-    high = [min(n, b + width) for n, b in zip(volume.shape, cut.high, strict=True)]
-    labels = volume[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    (z0, y0, x0), (z1, y1, x1) = (
-        [c - a for c, a in zip(corner, low, strict=True)] for corner in (cut.low, cut.high)
+    """A block of an LR volume with ``width`` voxels around it."""
+    labels, continued = (
+        torch.from_numpy(part[None]) for part in surrounded(volume, cut.low, cut.high, width)
     )
-    origin = torch.tensor([low])
-    return Block(torch.from_numpy(labels[None]), origin, ((z0, y0, x0), (z1, y1, x1)), seed)
+    origin = torch.tensor([cut.low]) - width
+    core = triple([width] * 3), triple([width + n for n in cut.shape])
+    return Block(labels, origin, core, seed, continued=continued)
 
 
 def grow(

@@ -37,6 +37,8 @@ class Block:
     core : (low, high) in voxels of the block: what must come out right.
     seed : of the noise.
     temperature : of the finest classes, times that of the settings; at 0 they are decided.
+    continued : (batch, z, y, x) uint8 labels that go on beyond the rock
+        (`octolith.surroundings.surrounded`); None: where it ends the network sees nothing.
     """
 
     labels: Tensor
@@ -44,10 +46,18 @@ class Block:
     core: Box
     seed: int
     temperature: float = 1.0
+    continued: Tensor | None = None
 
     def to(self, device: torch.device) -> Block:
         """The same on another device."""
-        return replace(self, labels=self.labels.to(device), origin=self.origin.to(device))
+        continued = None if self.continued is None else self.continued.to(device)
+        labels, origin = self.labels.to(device), self.origin.to(device)
+        return replace(self, labels=labels, origin=origin, continued=continued)
+
+    @property
+    def seen(self) -> Tensor:
+        """(batch, z, y, x) uint8 labels as the network sees them."""
+        return self.labels if self.continued is None else self.continued
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -323,7 +333,7 @@ class Generator(nn.Module):
         boxes = needed(block.core, stage - 1)
         level = Level.grid(block.shape, block.labels.shape[0], block.labels.device)
         with self._learning(1, stage):
-            features, logits = self.stages[0](self._input(block), block.labels, level)
+            features, logits = self.stages[0](self._input(block), block.seen, level)
         z, y, x = level.coordinates.unbind(-1)
         outside = block.labels[level.batch_index, z, y, x] == OUTSIDE
         noise = self._decision_noise(block, level, 1, stage)
@@ -335,9 +345,7 @@ class Generator(nn.Module):
             level = parents.children()
             with self._learning(s, stage):
                 families = octree.families(parents, self.engine)
-                features, logits = self.stages[s - 1](
-                    features[grown], block.labels, families, level
-                )
+                features, logits = self.stages[s - 1](features[grown], block.seen, families, level)
             levels.append(level)
             noise = self._decision_noise(block, level, s, stage)
             classes.append(self.decide(logits, s, noise))
@@ -384,8 +392,8 @@ class Generator(nn.Module):
 
     def _input(self, block: Block) -> Tensor:
         """One-hot LR phases and noise: (batch, K + noise, z, y, x)."""
-        codes = torch.arange(self.phases, device=block.labels.device, dtype=torch.uint8)
-        one_hot = (block.labels[:, None] == codes[:, None, None, None]).float()
+        codes = torch.arange(self.phases, device=block.seen.device, dtype=torch.uint8)
+        one_hot = (block.seen[:, None] == codes[:, None, None, None]).float()
         grid = torch.stack(
             torch.meshgrid(
                 *[torch.arange(n, device=block.labels.device) for n in block.shape], indexing="ij"

@@ -51,7 +51,7 @@ class DenseTwin(Generator):
         if not self.settings.context:
             return None
         level = _every_cell(block, stage)
-        return _dense(interpolate(block.labels, level, self.phases), block, level)
+        return _dense(interpolate(block.seen, level, self.phases), block, level)
 
 
 def _every_cell(block: Block, stage: int) -> Level:

@@ -95,9 +95,9 @@ class Workload:
         return self._nodes([_axis(self, n, self.blocks.block, sum) for n in self.shape])
 
     @cached_property
-    def uncut(self) -> list[float]:
-        """Nodes of a run that does not cut the volume, at each stage."""
-        return self._nodes([_axis(self, n, n, sum) for n in self.shape])
+    def own(self) -> list[float]:
+        """Nodes of the volume itself, without any halo, at each stage."""
+        return self._nodes([_parents(self, n) for n in self.shape])
 
     @cached_property
     def largest(self) -> list[float]:
@@ -107,8 +107,8 @@ class Workload:
 
     @property
     def halo_cost(self) -> float:
-        """Nodes computed over those of an uncut run."""
-        return sum(self.nodes) / sum(self.uncut)
+        """Nodes computed over those of the volume itself."""
+        return sum(self.nodes) / sum(self.own)
 
     def _nodes(self, axes: list[list[int]], uneven: float = 1.0) -> list[float]:
         cells = [prod(extents) for extents in zip(*axes, strict=True)]
@@ -170,20 +170,18 @@ class Workload:
     @property
     def block_bytes(self) -> float:
         """Size of all blocks' files."""
-        return BLOCK_BYTES * sum(self.uncut)
+        return BLOCK_BYTES * sum(self.own)
 
     @property
     def dense_bytes(self) -> float:
         """Size of the stitched volume, compressed."""
-        return DENSE_BYTES * self.uncut[-1]
+        return DENSE_BYTES * self.own[-1]
 
     @property
     def stitch_memory(self) -> float:
         """Bytes of the stitching process at its peak, with one block in memory."""
         edges = [max(high - low for low, high in spans(n, self.blocks.block)) for n in self.shape]
-        nodes = self._nodes(
-            [[edge, *(edge << d for d in range(self.stages - 1))] for edge in edges], self.uneven
-        )
+        nodes = self._nodes([_parents(self, edge) for edge in edges], self.uneven)
         voxels = prod(edge * self.scale for edge in edges)
         # The dense array while it is doubled along the last axis, or while nodes are painted on it.
         doubling = 1.5 * voxels + 9 * sum(nodes)
@@ -196,10 +194,15 @@ class Workload:
         return START_SECONDS + prod(self.fine) * STITCH_VOXEL_SECONDS
 
 
-def _axis(work: Workload, length: int, edge: int, over: object) -> list[int]:
-    """Cells of one axis that the pieces of it compute: LR voxels, then the parents at each depth.
+def _parents(work: Workload, length: int) -> list[int]:
+    """Cells of one axis: LR voxels, then the parents at each depth."""
+    return [length, *(length << depth for depth in range(work.stages - 1))]
 
-    ``over`` the pieces: their sum or the largest. What lies beyond the volume does not exist.
+
+def _axis(work: Workload, length: int, edge: int, over: object) -> list[int]:
+    """As `_parents`, of what the pieces of an axis compute.
+
+    ``over`` the pieces: their sum or the largest.
     """
     last = work.stages - 1
     width = halo(work.generator, last)
@@ -208,8 +211,5 @@ def _axis(work: Workload, length: int, edge: int, over: object) -> list[int]:
         reach = [(low - width, high + width)]
         boxes = needed(((low,) * 3, (high,) * 3), last)[:-1]
         reach += [(a[0], b[0]) for a, b in boxes]
-        depths = [0, *range(last)]
-        pieces.append(
-            [min(b, length << d) - max(a, 0) for (a, b), d in zip(reach, depths, strict=True)]
-        )
+        pieces.append([b - a for a, b in reach])
     return [over(extents) for extents in zip(*pieces, strict=True)]  # type: ignore[operator]

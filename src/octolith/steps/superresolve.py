@@ -73,8 +73,7 @@ def superresolve(
                     rows.append({"block": cut.index, "stage": stage, **kept, "computed": n})
     table = pd.DataFrame(rows)
     nodes, computed = table["nodes"].sum(), table["computed"].sum()
-    log.info("%d nodes, %d computed: the halos cost %.2f times an uncut run's nodes",
-             nodes, computed, computed / nodes)  # fmt: skip
+    log.info("%d nodes, %d computed with halos: %.2f times", nodes, computed, computed / nodes)
     counts_csv = Path(out).with_suffix(".csv")
     with full_disk_named(counts_csv), atomic(counts_csv) as temporary:
         table.to_csv(temporary, index=False)

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from octolith.blocks import Box
+from octolith.blocks import triple
 from octolith.errors import InputError
 from octolith.networks import Block
 from octolith.phases import OUTSIDE
 from octolith.pyramid import MIRRORS, SYMMETRIES, apply_symmetry
+from octolith.surroundings import surrounded
 
 AXES = "zyx"
 # A drawn crop that touches the outside of the rock is drawn again, this often.
@@ -33,7 +34,7 @@ class Cubes:
     ----------
     labels : (z, y, x) uint8 phase codes.
     edge : of the cube, LR voxels.
-    halo : LR voxels around it; less where the volume is too small for that much.
+    halo : LR voxels around it.
 
     Raises
     ------
@@ -46,53 +47,40 @@ class Cubes:
                 "train.lr_cube", f"an LR volume of {labels.shape} voxels",
                 f"at least {edge} along each axis", "Lower lr_cube or crop less.",
             )  # fmt: skip
-        self.labels, self.edge = labels, edge
-        self.halo = tuple(min(halo, (n - edge) // 2) for n in labels.shape)
+        self.labels, self.edge, self.halo = labels, edge, halo
 
     def draw(self, batch: int, seed: int, generator: torch.Generator) -> Block:
         """``batch`` cubes inside the rock, as one block whose core is the cube."""
-        drawn = [self._cube(generator) for _ in range(batch)]
-        corners = torch.tensor([corner for corner, _ in drawn])
-        labels = torch.from_numpy(np.stack([cube for _, cube in drawn]))
-        return Block(labels, corners, self._core, seed)
+        corners = [self._corner(generator) for _ in range(batch)]
+        return self._block(corners, seed)
 
     def lattice(self, along: int) -> Iterator[Block]:
         """Cubes inside the rock, one by one, evenly spread: at most ``along`` on each axis."""
         starts = [
-            np.unique(np.linspace(0, n - e, along).astype(int)).tolist()
-            for n, e in zip(self.labels.shape, self._extents, strict=True)
+            np.unique(np.linspace(0, n - self.edge, along).astype(int)).tolist()
+            for n in self.labels.shape
         ]
         for corner in product(*starts):
-            cube = self._inside(corner)
-            if cube is not None:
-                at = torch.tensor([corner])
-                yield Block(torch.from_numpy(cube[None].copy()), at, self._core, seed=0)
+            if self._inside(corner):
+                yield self._block([corner], seed=0)
 
-    @property
-    def _extents(self) -> list[int]:
-        return [self.edge + 2 * h for h in self.halo]
+    def _block(self, corners: Sequence[Sequence[int]], seed: int) -> Block:
+        low, edge, width = torch.tensor(corners), self.edge, self.halo
+        cubes = [surrounded(self.labels, at, [c + edge for c in at], width) for at in low.tolist()]
+        labels, continued = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
+        core = triple([width] * 3), triple([width + edge] * 3)
+        return Block(labels, low - width, core, seed, continued=continued)
 
-    @property
-    def _core(self) -> Box:
-        a, b, c = self.halo
-        return (a, b, c), (a + self.edge, b + self.edge, c + self.edge)
+    def _inside(self, corner: Sequence[int]) -> bool:
+        """Whether the rock does not end in the cube at a corner."""
+        z, y, x = (slice(c, c + self.edge) for c in corner)
+        return not (self.labels[z, y, x] == OUTSIDE).any()
 
-    def _inside(self, corner: Sequence[int]) -> np.ndarray | None:
-        """The cube at a corner, halo included; None where the rock ends in it."""
-        at = tuple(slice(c, c + e) for c, e in zip(corner, self._extents, strict=True))
-        cube = np.asarray(self.labels[at])
-        inner = tuple(slice(h, h + self.edge) for h in self.halo)
-        return None if (cube[inner] == OUTSIDE).any() else cube
-
-    def _cube(self, generator: torch.Generator) -> tuple[list[int], np.ndarray]:
+    def _corner(self, generator: torch.Generator) -> list[int]:
         for _ in range(TRIES):
-            corner = [
-                uniform(n - e + 1, generator)
-                for n, e in zip(self.labels.shape, self._extents, strict=True)
-            ]
-            cube = self._inside(corner)
-            if cube is not None:
-                return corner, cube
+            corner = [uniform(n - self.edge + 1, generator) for n in self.labels.shape]
+            if self._inside(corner):
+                return corner
         raise InputError(
             "train.lr_cube", f"no cube of {self.edge} voxels inside the rock", "one",
             "Lower lr_cube, or crop the LR volume to the rock.",
