@@ -323,22 +323,5 @@ METHODS |= {
 }
 """Octolith with what is said changed in the preset."""
 
-# What code of before made: its records are kept, and nothing makes them again.
-SQUARES = "squares for cubes, no calibration"
-RETIRED = {
-    "squares": f"{SQUARES}, voxel 10",
-    "v100": f"{SQUARES}, voxel 100",
-    "v300": f"{SQUARES}, voxel 300, settling",
-    "v300-prior100": f"{SQUARES}, voxel 300, settling, prior 100",
-    "exact": "calibrated to the images' shares exactly; realisations alike",
-    "uncalibrated-alike": "no calibration; realisations alike",
-    "calibrated-alike": "realisations alike, rate 0.001",
-    "diverse": "twins at every stage from the second on, diversity 30, rate 0.001",
-    "coarse-twins": "twins at every stage from the second on",
-    "late-twins": "twins at the last stage, nothing drawn, one critic step",
-    "alone": "each node normalised by itself",
-    "alone-likeliest": "each node normalised by itself, the likeliest rock",
-    "long-twins": "twins at every stage from the second on, three times the steps",
-}
-TITLES = {name: title for name, (title, _) in METHODS.items()} | RETIRED
-"""Name -> title of all that there are records of, in the order of the report."""
+TITLES = {name: title for name, (title, _) in METHODS.items()}
+"""Name -> title, in the order of the report."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from validation import targets, unpaired_page
 from validation.cases import CASES
-from validation.methods import ABLATIONS, METHODS, RETIRED, TITLES, fits
+from validation.methods import ABLATIONS, METHODS, TITLES, fits
 from validation.records import Record, error
 
 All = Mapping[tuple[str, str], Record]
@@ -47,14 +47,13 @@ SHOWN = {
     "diffusivity": "diffusivity",
 }
 OF_ALL_PHASES = ("iou", "volume_fraction", "specific_surface", "two_point_correlation")
-CHANGED = (*ABLATIONS, *RETIRED)
 
 
 def page(records: All, figures: Path) -> str:
     """Markdown of every case that has a record, of the ablations, and of what is missing."""
     parts = [PREFACE, "\n".join(targets.summary(records))]
     for case in CASES:
-        methods = [m for m in TITLES if (case, m) in records and m not in CHANGED]
+        methods = [m for m in TITLES if (case, m) in records and m not in ABLATIONS]
         if methods:
             parts.append("\n".join(_case(case, methods, records, figures)))
     parts += unpaired_page.parts(records, figures)
@@ -118,8 +117,7 @@ def _ablations(records: All) -> Iterator[str]:
     yield "## What moves it\n"
     yield (
         "Octolith with settings of the preset `laptop` changed as said, each trained anew, beside "
-        "the other methods; below them, in *italics*, what code of before made. Errors are those "
-        "of the pore, of one training each; *trained with another seed*, where it is there, shows "
+        "the other methods. Errors are those of the pore, of one training each; *trained with another seed*, where it is there, shows "
         "how much they vary from training to training: a smaller difference says nothing."
     )
     shown = {"iou": "IoU", "volume_fraction": "fraction", "specific_surface": "surface",
@@ -129,7 +127,7 @@ def _ablations(records: All) -> Iterator[str]:
              "diffusivity": "diffusivity"}  # fmt: skip
     for case in CASES:
         known = [m for m in TITLES if (case, m) in records]
-        if not set(known) & set(CHANGED):
+        if not set(known) & set(ABLATIONS):
             continue
         yield f"\n### {CASES[case][0]}, what moves it\n"
         yield "| | " + " | ".join(shown.values()) + " | IoU of the vote | honesty | training, s |"
@@ -139,8 +137,7 @@ def _ablations(records: All) -> Iterator[str]:
             cells = [_cell(record, None, name, "pore") for name in shown]
             cells += [_vote(record["notes"]), _ratio(record["notes"])]
             cells += [f"{record['training_s']:.0f}"]
-            title = f"*{TITLES[method]}*" if method in RETIRED else TITLES[method]
-            yield f"| {title} | " + " | ".join(cells) + " |"
+            yield f"| {TITLES[method]} | " + " | ".join(cells) + " |"
         for method in known:
             if remark := records[case, method]["notes"].get("remark"):
                 yield f"\n{TITLES[method]}: {remark}"
