@@ -117,8 +117,9 @@ def _ablations(records: All) -> Iterator[str]:
     yield "## What moves it\n"
     yield (
         "Octolith with settings of the preset `laptop` changed as said, each trained anew, beside "
-        "the other methods. Errors are those of the pore, of one training each; *trained with another seed*, where it is there, shows "
-        "how much they vary from training to training: a smaller difference says nothing."
+        "the other methods. Errors are those of the pore, of one training each; *trained with "
+        "another seed*, where it is there, shows how much they vary from training to training: a "
+        "smaller difference says nothing."
     )
     shown = {"iou": "IoU", "volume_fraction": "fraction", "specific_surface": "surface",
              "specific_surface_faces": "faces",

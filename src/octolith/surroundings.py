@@ -47,7 +47,8 @@ def surrounded(
     Neither depends on how the volume is cut.
     """
     labels = window(volume, low, high, width)
-    if not (labels == OUTSIDE).any():
+    outside = labels == OUTSIDE
+    if outside.all() or not outside.any():
         return labels, labels
     # What a voxel goes on with comes from as far as it is from the rock.
     inner = slice(width, -width or None)
