@@ -47,10 +47,10 @@ def test_gradient_penalty_of_a_linear_critic_by_hand() -> None:
     assert float(penalty) == pytest.approx((50**0.5 - 1) ** 2, rel=1e-5)
 
 
-def as_growth(labels: torch.Tensor, depth: int) -> Growth:
+def as_growth(labels: torch.Tensor, depth: int, phases: int = 2) -> Growth:
     """A finished volume as a growth whose finest logits are certain."""
-    tree = build(labels, depth, phases=2)
-    logits = torch.nn.functional.one_hot(tree.classes[-1].long(), 3).float() * 100
+    tree = build(labels, depth, phases=phases)
+    logits = torch.nn.functional.one_hot(tree.classes[-1].long(), phases + 1).float() * 100
     return Growth(tree, logits)
 
 
@@ -131,6 +131,24 @@ def test_untied_phases_are_free_and_tied_ones_are_not() -> None:
     # An LR image that takes grain for something else: only the pore is held against it.
     assert float(losses.voxel_loss(other, lr + 2, (0,), "majority", 0.0)) < 1e-3
     assert float(losses.voxel_loss(other, lr + 2, (0, 1), "majority", 0.0)) > 0.4
+
+
+def test_where_phases_meet_only_the_pore_is_told_from_the_others() -> None:
+    """LR has pore (0), a rim that looks like quartz (1), and feldspar (2); there is no rim in SR."""
+    lr = torch.tensor([0, 0, 1, 2, 2, 2], dtype=torch.uint8).expand(1, 3, 3, 6)
+    without_rim = torch.where(lr == 1, 2, lr)
+    no_core = torch.where(lr == 2, 1, lr)
+    no_pore = torch.where(lr == 0, 1, lr)
+
+    def loss(sr: torch.Tensor, pore: int | None) -> float:
+        growth = as_growth(sr, 0, phases=3)
+        return float(losses.voxel_loss(growth, lr, (0, 1, 2), "nearest", 0.0, pore=pore))
+
+    assert loss(without_rim, None) == pytest.approx(2 / 18)  # a sixth of the voxels, two of three
+    assert loss(without_rim, 0) == 0.0
+    assert loss(no_core, 0) == pytest.approx(4 / 18)  # of three columns the two that are within
+    assert loss(no_pore, None) == pytest.approx(4 / 18)
+    assert loss(no_pore, 0) == pytest.approx(3 / 18)  # one column of the pore is within
 
 
 def test_mixed_nodes_agree_with_lr_and_tolerance_forgives() -> None:

@@ -33,11 +33,14 @@ def gradient_penalty(
 
 
 def voxel_loss(
-    growth: Growth, lr: Tensor, tied: tuple[int, ...], form: str, tolerance: float
-) -> Tensor:
+    growth: Growth, lr: Tensor, tied: tuple[int, ...], form: str, tolerance: float,
+    *, pore: int | None = None,
+) -> Tensor:  # fmt: skip
     """Mean squared difference between LR phases and SR brought to the LR grid.
 
-    A mixed node promises nothing yet and so agrees with whatever LR says.
+    A mixed node promises nothing yet and so agrees with whatever LR says. Where phases meet, a scan
+    sees a mean of both, which may be the grey of a third: between pore and feldspar lies a rim of
+    what looks like quartz. Pore is told from rock even there, a mineral from others only within.
 
     Parameters
     ----------
@@ -50,17 +53,30 @@ def voxel_loss(
         Gaussian blur (paper 4): an LR image that is under-resolved. Both leave detail finer than
         an LR voxel free; their argmax is a softmax of low temperature.
     tolerance : a loss below this is none (paper 4).
+    pore : code of the phase that is tied everywhere, other ones only within; None: all everywhere.
     """
     tree = growth.octree
     z, y, x = tree.levels[0].coordinates.unbind(-1)
-    wanted = lr[tree.levels[0].batch_index, z, y, x]
+    place = (tree.levels[0].batch_index, z, y, x)
+    wanted = lr[place]
     codes = torch.tensor(tied, device=lr.device)
     target = (wanted[:, None] == codes).float()
     weights = WEIGHTS[form](1 << tree.depth).to(lr.device)
     share = _share(growth, target, codes, weights)
     found = share if form == "nearest" else _most(share)
-    loss = (found - target).square().mean()
+    apart = (found - target).square()
+    if pore is not None and len(tied) > 1:
+        apart = apart * (within(lr)[place][:, None] | (codes == pore))
+    loss = apart.mean()
     return torch.where(loss > tolerance, loss, 0.0 * loss)
+
+
+def within(lr: Tensor) -> Tensor:
+    """(batch, z, y, x) bool: voxels whose 26 neighbours, as far as there are, are alike."""
+    labels = lr.float()[:, None]
+    highest = functional.max_pool3d(labels, 3, stride=1, padding=1)
+    lowest = -functional.max_pool3d(-labels, 3, stride=1, padding=1)
+    return (highest == lowest)[:, 0]
 
 
 def prior_loss(growth: Growth, lr: Tensor, decided: bool) -> Tensor:

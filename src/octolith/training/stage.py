@@ -254,7 +254,7 @@ class Stage:
         """What planes want of the nodes, a few at a time; then through the generator once."""
         s = self.settings
         nodes = growth.detached(learning=True)
-        tie = voxel_loss(nodes, block.core_labels, self.tied, s.voxel_form, s.voxel_tolerance)
+        tie = self._tie(nodes, block, s.voxel_tolerance)
         measured = {"voxel_loss": tie.item()}
         total = self._backward(3 * s.voxel_weight * tie)
         if s.prior_weight:
@@ -267,6 +267,11 @@ class Stage:
         if growth.logits.requires_grad and nodes.logits.grad is not None:
             growth.logits.backward(nodes.logits.grad.to(growth.logits.dtype))
         return measured | {"generator_loss": total}
+
+    def _tie(self, growth: Growth, block: Block, tolerance: float) -> Tensor:
+        """How far the growth is from what LR says."""
+        form, pore = self.settings.voxel_form, self.phases.pore_code
+        return voxel_loss(growth, block.core_labels, self.tied, form, tolerance, pore=pore)
 
     def _backward(self, loss: Tensor) -> float:
         """Add a part of the generator's loss to the gradients; returns it."""
@@ -446,10 +451,7 @@ class Stage:
                 where = random_planes(self.settings.batch, self.face, 16, seeds)
                 for axis, own in enumerate(generated):
                     own.append(self.draw(growth, axis, where[axis]).argmax(1).byte().cpu())
-                s = self.settings
-                ties.append(
-                    voxel_loss(growth, block.core_labels, self.tied, s.voxel_form, 0.0).item()
-                )
+                ties.append(self._tie(growth, block, 0.0).item())
         self.generator.freeze_before(self.stage)
         self.block.load_state_dict(trained)
         found = self._compare(generated)
