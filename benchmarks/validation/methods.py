@@ -314,7 +314,14 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "prior100": ("prior 100", {"all": {"prior_weight": 100.0}}),
     "noise0": ("no noise", {"generator": {"noise": 0}}),
-    "context0": ("no context, as in the paper", {"generator": {"context": False}}),
+    "neighbours0": (
+        "blind to what is decided around a node, as in the paper",
+        {"generator": {"neighbours": False}},
+    ),
+    "context0": (
+        "blind to that and to the LR image, as in the paper",
+        {"generator": {"context": False, "neighbours": False}},
+    ),
     "soft": ("the critic sees probabilities, as in the paper", {"all": {"hard": False}}),
     "ema0": ("no moving average, as in the paper", {"all": {"ema": 0.0}}),
 }

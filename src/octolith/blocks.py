@@ -58,26 +58,27 @@ def groups(shape: Sequence[int], edge: int, per_job: int) -> list[list[Cut]]:
     return [blocks[i : i + per_job] for i in range(0, len(blocks), per_job)]
 
 
-def needed(core: Box, depth: int) -> list[Box]:
-    """The cells of each depth whose features the core at ``depth`` depends on.
+def needed(core: Box, depth: int, settings: GeneratorSettings) -> list[Box]:
+    """The cells of each depth that the core at ``depth`` depends on: their features, or classes.
 
     A node outside the box of its depth is dropped before it is subdivided: no core voxel sees it.
 
-    >>> needed(((0, 0, 0), (8, 8, 8)), 1)
+    >>> needed(((0, 0, 0), (8, 8, 8)), 1, GeneratorSettings(widths=((1, 1),), neighbours=False))
     [((-1, -1, -1), (9, 9, 9)), ((0, 0, 0), (16, 16, 16))]
     """
+    beside = int(settings.neighbours)  # parents whose classes the children of one see
     low, high = ([c << depth for c in corner] for corner in core)
     boxes = [(low, high)]
     for _ in range(depth):
-        low = [(c - STAGE_RADIUS) >> 1 for c in low]
-        high = [-((-c - STAGE_RADIUS) >> 1) for c in high]
+        low = [((c - STAGE_RADIUS) >> 1) - beside for c in low]
+        high = [-((-c - STAGE_RADIUS) >> 1) + beside for c in high]
         boxes.insert(0, (low, high))
     return [(triple(a), triple(b)) for a, b in boxes]
 
 
 def halo(settings: GeneratorSettings, depth: int) -> int:
     """LR voxels around a core that its growth to ``depth`` depends on."""
-    (low, _, _), _ = needed(((0, 0, 0), (1, 1, 1)), depth)[0]
+    (low, _, _), _ = needed(((0, 0, 0), (1, 1, 1)), depth, settings)[0]
     return -low + settings.first_kernel // 2 + 2
 
 

@@ -134,7 +134,7 @@ def test_untied_phases_are_free_and_tied_ones_are_not() -> None:
 
 
 def test_where_phases_meet_only_the_pore_is_told_from_the_others() -> None:
-    """LR has pore (0), a rim that looks like quartz (1), and feldspar (2); there is no rim in SR."""
+    """LR has pore (0), a rim that looks like quartz (1) and feldspar (2); SR has no rim."""
     lr = torch.tensor([0, 0, 1, 2, 2, 2], dtype=torch.uint8).expand(1, 3, 3, 6)
     without_rim = torch.where(lr == 1, 2, lr)
     no_core = torch.where(lr == 2, 1, lr)

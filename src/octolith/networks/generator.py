@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from octolith import octree
 from octolith.blocks import Box, needed, triple
-from octolith.networks.context import interpolate
+from octolith.networks.context import interpolate, remember
 from octolith.networks.noise import coordinate_noise, gumbel, smooth_noise
 from octolith.octree import Families, Level, Octree
 from octolith.octree.level import CHILDREN
@@ -171,21 +171,26 @@ class OctreeUpsample(nn.ConvTranspose3d):
 
 
 class Classifier(nn.Linear):
-    """Node features, and the LR context where there is one, to logits of K+1 classes.
+    """Node features, and phases around where there are any, to logits of K+1 classes.
 
-    With context it starts as the interpolated LR image, mixed where that is undecided.
+    With the LR image among them it starts as that, interpolated; mixed where it is undecided.
+
+    Parameters
+    ----------
+    width, around : channels of the features, and of the phases around; those of LR come first.
+    start : whether they do.
     """
 
     # An untrained node is mixed where no phase holds more than 1.5 / 2 of its surroundings.
     GAIN, MIXED = 4.0, 3.4
 
-    def __init__(self, width: int, phases: int, context: bool, last: bool) -> None:
-        super().__init__(width + phases * context, phases + 1)
-        if context:
+    def __init__(self, width: int, around: int, phases: int, start: bool, last: bool) -> None:
+        super().__init__(width + around, phases + 1)
+        if start:
             with torch.no_grad():
                 self.weight[:, :width] *= 0.1
                 self.weight[:, width:] = 0.0
-                self.weight[:phases, width:] = self.GAIN * torch.eye(phases)
+                self.weight[:phases, width : width + phases] = self.GAIN * torch.eye(phases)
                 self.bias.zero_()
                 self.bias[phases] = -self.GAIN if last else self.MIXED
 
@@ -239,13 +244,16 @@ class FirstStage(Growing):
         self.norm2 = _norm(settings, nn.InstanceNorm3d, b)
         self.conv3 = nn.Conv3d(b, b, 3, padding=1)
         self.norm3 = _norm(settings, nn.BatchNorm3d, b)
-        self.classify = Classifier(b, phases, settings.context, last)
+        around = phases * settings.context
+        self.classify = Classifier(b, around, phases, settings.context, last)
 
     def forward(self, x: Tensor, labels: Tensor, level: Level) -> tuple[Tensor, Tensor]:
         """X (batch, K+noise, z, y, x) -> features (n, c) and logits (n, K+1) of the level."""
         z, y, c = level.coordinates.unbind(-1)
         features = self.convolve(x).movedim(1, -1)[level.batch_index, z, y, c]
-        return features, self.classify(_join(self, features, labels, level))
+        if not self.context:
+            return features, self.classify(features)
+        return features, self.classify(join(features, [interpolate(labels, level, self.phases, 0)]))
 
     def convolve(self, x: Tensor) -> Tensor:
         """X (batch, K+noise, z, y, x) -> features (batch, c, z, y, x)."""
@@ -257,7 +265,8 @@ class FirstStage(Growing):
 class Refinement(Growing):
     """A later stage: subdivide the mixed nodes and classify their children.
 
-    What LR says about a child joins its features after they are grown.
+    What LR says about a child, and what is decided around it, joins its features after they are
+    grown.
     """
 
     def __init__(
@@ -266,36 +275,47 @@ class Refinement(Growing):
     ) -> None:  # fmt: skip
         super().__init__()
         a, b = widths
-        self.phases, self.context = phases, settings.context
+        self.phases = phases
+        self.context, self.neighbours = settings.context, settings.neighbours
+        around = phases * (settings.context + settings.neighbours)
         self.up = OctreeUpsample(c_in, c_in)
         self.norm1 = _norm(settings, nn.BatchNorm1d, c_in)
-        self.conv1 = OctreeConv(c_in + phases * settings.context, a)
+        self.conv1 = OctreeConv(c_in + around, a)
         self.norm2 = _norm(settings, nn.BatchNorm1d, a)
         self.conv2 = OctreeConv(a, b)
         self.norm3 = _norm(settings, nn.BatchNorm1d, b)
-        self.classify = Classifier(b, phases, settings.context, last)
+        self.classify = Classifier(b, around, phases, settings.context, last)
 
     def forward(
-        self, features: Tensor, labels: Tensor, families: Families, level: Level
+        self, features: Tensor, labels: Tensor, known: Tensor, families: Families, level: Level
     ) -> tuple[Tensor, Tensor]:
         """Features (p, c_in) of mixed parents.
+
+        Parameters
+        ----------
+        labels : (batch, z, y, x) uint8 of the LR image.
+        known : (batch, z, y, x) uint8 classes on the parents' grid.
+        level : the children.
 
         Returns
         -------
         features (8p, c) and logits (8p, K+1) of the children.
         """
-        around = interpolate(labels, level, self.phases) if self.context else None
+        around = []
+        if self.context:
+            around.append(interpolate(labels, level, self.phases, level.depth))
+        if self.neighbours:
+            around.append(interpolate(known, level, self.phases, 1))
         x = self.layer(lambda x: functional.relu(self.norm1(self.up(x, families))), features)
-        x = x if around is None else torch.cat([x, around.to(x.dtype)], 1)
+        x = join(x, around)
         x = self.layer(lambda x: functional.relu(self.norm2(self.conv1(x, families))), x)
         x = self.layer(lambda x: functional.relu(self.norm3(self.conv2(x, families))), x)
-        return x, self.classify(x if around is None else torch.cat([x, around.to(x.dtype)], 1))
+        return x, self.classify(join(x, around))
 
 
-def _join(stage: FirstStage, features: Tensor, labels: Tensor, level: Level) -> Tensor:
-    if not stage.context:
-        return features
-    return torch.cat([features, interpolate(labels, level, stage.phases).to(features.dtype)], 1)
+def join(features: Tensor, around: list[Tensor]) -> Tensor:
+    """(n, c) features and the phases around them, as one."""
+    return torch.cat([features, *(phases.to(features.dtype) for phases in around)], 1)
 
 
 class Generator(nn.Module):
@@ -330,7 +350,7 @@ class Generator(nn.Module):
         Stages before the last are run without gradients; put them in evaluation mode
         (`freeze_before`).
         """
-        boxes = needed(block.core, stage - 1)
+        boxes = needed(block.core, stage - 1, self.settings)
         level = Level.grid(block.shape, block.labels.shape[0], block.labels.device)
         with self._learning(1, stage):
             features, logits = self.stages[0](self._input(block), block.seen, level)
@@ -338,14 +358,18 @@ class Generator(nn.Module):
         outside = block.labels[level.batch_index, z, y, x] == OUTSIDE
         noise = self._decision_noise(block, level, 1, stage)
         decided = self.decide(logits, 1, noise).masked_fill_(outside, OUTSIDE)
-        levels, classes = [level], [decided]
+        levels, classes, known = [level], [decided], block.labels
         for s in range(2, stage + 1):
+            if self.settings.neighbours:
+                known = remember(known, level, classes[-1])
             grown = (classes[-1] == self.phases) & inside(level, boxes[s - 2])
             parents = level.select(grown)
             level = parents.children()
             with self._learning(s, stage):
                 families = octree.families(parents, self.engine)
-                features, logits = self.stages[s - 1](features[grown], block.seen, families, level)
+                features, logits = self.stages[s - 1](
+                    features[grown], block.seen, known, families, level
+                )
             levels.append(level)
             noise = self._decision_noise(block, level, s, stage)
             classes.append(self.decide(logits, s, noise))

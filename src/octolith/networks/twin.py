@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from octolith.networks.context import interpolate
-from octolith.networks.generator import Block, FirstStage, Generator, Refinement
+from octolith.networks.generator import Block, FirstStage, Generator, Refinement, join
 from octolith.octree import Level
 
 
@@ -37,21 +37,23 @@ class DenseTwin(Generator):
             assert isinstance(refinement, Refinement)
             with self._learning(s, stage):
                 x = _activate(refinement.norm1, _upsample(refinement.up, x))
-                x = _join(x, self._context(block, s))
+                x = join(x, self._around(block, s))
                 x = _activate(refinement.norm2, _convolve(refinement.conv1, x))
                 x = _activate(refinement.norm3, _convolve(refinement.conv2, x))
         last = self.stages[stage - 1]
         assert isinstance(last, FirstStage | Refinement)
         classify = last.classify
-        joined = _join(x, self._context(block, stage))
+        joined = join(x, self._around(block, stage))
         return functional.conv3d(joined, classify.weight[..., None, None, None], classify.bias)
 
-    def _context(self, block: Block, stage: int) -> Tensor | None:
-        """What LR says at every cell: (batch, K, z, y, x)."""
-        if not self.settings.context:
-            return None
-        level = _every_cell(block, stage)
-        return _dense(interpolate(block.seen, level, self.phases), block, level)
+    def _around(self, block: Block, stage: int) -> list[Tensor]:
+        """What LR says at every cell, and what is decided: nothing. Each (batch, K, z, y, x)."""
+        level, around = _every_cell(block, stage), []
+        if self.settings.context:
+            around.append(interpolate(block.seen, level, self.phases, level.depth))
+        if self.settings.neighbours and stage > 1:
+            around.append(torch.zeros(len(level), self.phases, device=level.keys.device))
+        return [_dense(phases, block, level) for phases in around]
 
 
 def _every_cell(block: Block, stage: int) -> Level:
@@ -68,11 +70,6 @@ def _dense(values: Tensor, block: Block, level: Level) -> Tensor:
     dense = values.new_empty(level.batch, *shape, values.shape[1])
     dense[level.batch_index, z, y, x] = values
     return dense.movedim(-1, 1)
-
-
-def _join(x: Tensor, *beside: Tensor | None) -> Tensor:
-    there = [each.to(x.dtype) for each in beside if each is not None]
-    return torch.cat([x, *there], 1) if there else x
 
 
 def _activate(norm: nn.Module, x: Tensor) -> Tensor:

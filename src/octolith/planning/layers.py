@@ -32,7 +32,7 @@ class Stage:
     entering : channels that it is given: LR phases and noise, or the features of the stage before.
     widths : channels of its two convolutions.
     phases : K.
-    context : channels of the interpolated LR image: K, or none.
+    context : channels of the phases around a node: K of the LR image, K of what is decided.
     kernel : edge of the first convolution.
     copies : tensors of a feature map's size that its normalisation holds at once.
     weights : trainable ones.
@@ -104,9 +104,10 @@ def layers(settings: GeneratorSettings, phases: int, stages: int) -> list[Stage]
     """
     widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
     context = phases * settings.context
+    around = context + phases * settings.neighbours
     copies = 3 if settings.norm == "channel" else 2
     kernel = settings.first_kernel
     first = Stage(True, phases + settings.noise, widths[0], phases, context, kernel, copies)
     return [first] + [
-        Stage(False, before[1], own, phases, context, 3, copies) for before, own in pairwise(widths)
+        Stage(False, before[1], own, phases, around, 3, copies) for before, own in pairwise(widths)
     ]

@@ -133,7 +133,15 @@ class Workload:
                 own += FLOAT * stage.entering * (before + parents)
             peak = max(peak, kept + own)
             kept += nodes * NODE
-        return peak + FLOAT * sum(stage.weights for stage in stages)
+        return peak + self.remembered + FLOAT * sum(stage.weights for stage in stages)
+
+    @property
+    def remembered(self) -> float:
+        """Bytes of the classes around nodes: a byte a cell, and half while they are doubled."""
+        if not self.generator.neighbours or self.stages < 2:
+            return 0.0
+        voxels = prod(_axis(self, n, self.blocks.block, max)[0] for n in self.shape)
+        return 1.5 * voxels * 8.0 ** (self.stages - 2)
 
     @property
     def memory(self) -> float:
@@ -209,7 +217,7 @@ def _axis(work: Workload, length: int, edge: int, over: object) -> list[int]:
     pieces = []
     for low, high in spans(length, edge):
         reach = [(low - width, high + width)]
-        boxes = needed(((low,) * 3, (high,) * 3), last)[:-1]
+        boxes = needed(((low,) * 3, (high,) * 3), last, work.generator)[:-1]
         reach += [(a[0], b[0]) for a, b in boxes]
         pieces.append([b - a for a, b in reach])
     return [over(extents) for extents in zip(*pieces, strict=True)]  # type: ignore[operator]

@@ -32,6 +32,11 @@ class GeneratorSettings(Settings):
         description="Feed every stage the interpolated LR phases, which the octree otherwise "
         "drops with the dense nodes, and start from them. The paper does not.",
     )
+    neighbours: bool = Field(
+        True,
+        description="Feed every stage but the first the phases that coarser stages have decided "
+        "around a node, which the octree otherwise drops. The paper does not.",
+    )
     first_kernel: Literal[3, 5] = Field(5, description="Kernel of the first dense convolution.")
     norm: Literal["batch", "channel"] = Field(
         "batch",
