@@ -27,10 +27,13 @@ from itertools import product
 from math import ceil
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from octolith.volumes import OUTSIDE
 
 SYMMETRIES = 8
+# Standard deviation, in patches, of how far chances about a patch's sides are alike.
+NEIGHBOURHOOD = 2.0
 # Those that swap no axes: all that hold where the two axes of an image differ.
 MIRRORS = (0, 2, 4, 6)
 
@@ -44,8 +47,9 @@ def classes(labels: np.ndarray, mixed: int, patch: int, reach: float = 0.0) -> n
     mixed : K, the number of phases.
     patch : edge of a patch in pixels, `patch_size`.
     reach : how far around a patch another phase makes it mixed, over its edge from the first
-        pixel's centre to the last one's. Sides reach whole pixels, one more or less by chance
-        (always the same chance). 0: not at all (paper 1).
+        pixel's centre to the last one's. Sides reach whole pixels, one more or less by chance,
+        which is always the same and that of whole neighbourhoods: patch by patch it would be noise
+        that no generator can make. 0: not at all (paper 1).
 
     Returns
     -------
@@ -70,8 +74,7 @@ def _range(image: np.ndarray, patch: int, reach: float) -> tuple[np.ndarray, np.
     """Lowest and highest code of every patch and of what its sides reach."""
     shape = tuple(length // patch for length in image.shape)
     further = reach * (patch - 1)
-    coins = np.random.default_rng(patch).random((4, *shape))
-    up, down, left, right = np.floor(further + coins).astype(int)  # further, on average
+    up, down, left, right = np.floor(further + _chances(shape, patch)).astype(int)
     most = ceil(further)
     seen = np.pad(image, most, mode="edge")
     lowest, highest = np.full(shape, 255, np.uint8), np.zeros(shape, np.uint8)
@@ -85,6 +88,14 @@ def _range(image: np.ndarray, patch: int, reach: float) -> tuple[np.ndarray, np.
         np.minimum(lowest, code, out=lowest, where=within)
         np.maximum(highest, code, out=highest, where=within)
     return lowest, highest
+
+
+def _chances(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """(4, y, x) for each side numbers that are uniform in 0 … 1, and alike in a neighbourhood."""
+    noise = np.random.default_rng(seed).standard_normal((4, *shape))
+    smooth = gaussian_filter(noise, (0, NEIGHBOURHOOD, NEIGHBOURHOOD), mode="wrap")
+    places = smooth.reshape(4, -1).argsort(1).argsort(1).reshape(smooth.shape)
+    return np.asarray((places + 0.5) / max(1, smooth[0].size))
 
 
 def patch_size(stage: int, stages: int) -> int:

@@ -220,3 +220,12 @@ def test_mixed_fractions_of_the_berea(rock_data):
     assert 0 < share[2] < 0.17
     assert share[2] < share[4] < 0.43
     assert share[4] < share[8] < 0.75
+
+
+def test_patches_of_a_neighbourhood_reach_alike() -> None:
+    """Straight walls stay straight: what is mixed along them changes rarely."""
+    labels = np.zeros((512, 512), np.uint8)
+    labels[:, np.arange(512) % 64 >= 32] = 1
+    beside = classes(labels, 2, 2, 0.25)[:, 15:240:16] == 2  # reached by the pixel to their right
+    assert beside.mean() == pytest.approx(0.25, abs=0.05)
+    assert np.mean(beside[1:] != beside[:-1]) < 0.15  # 0.375 if each patch had its own chance
