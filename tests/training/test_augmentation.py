@@ -92,8 +92,11 @@ def test_it_is_turned_up_only_if_held_out_crops_score_unlike_those_of_training(
 def test_it_goes_on_where_it_was_bit_for_bit(tmp_path: Path) -> None:
     def stage(folder: str) -> Stage:
         (tmp_path / folder).mkdir(exist_ok=True)
-        images = [blobs((40, 40)), 1 - blobs((32, 40), 1)]
-        return tiny_stage(tmp_path / folder, images=images, augment=0.02, epochs=4)
+        images = [blobs((40, 40)), coarse(blobs((64, 64), 1))]
+        return tiny_stage(
+            tmp_path / folder, images=images, augment=0.02, epochs=4, iterations=6,
+            critic_learning_rate=1e-3,
+        )  # fmt: skip
 
     whole = stage("whole")
     whole.run(tmp_path / "whole" / "checkpoint.safetensors")

@@ -185,9 +185,9 @@ def test_crops_and_cubes_stay_inside_the_rock() -> None:
     block = Cubes(labels, 8, 4).draw(20, 0, torch.Generator().manual_seed(0))
     (z0, y0, x0), (z1, y1, x1) = block.core
     assert int(block.labels[:, z0:z1, y0:y1, x0:x1].max()) < 2
-    at = block.origin[3].tolist()
-    inside = tuple(slice(a, a + n) for a, n in zip(at, block.shape, strict=True))
-    assert np.array_equal(block.labels[3].numpy(), labels[inside])
+    at = (block.origin[3] + torch.tensor(block.core[0])).tolist()
+    inside = tuple(slice(a, a + 8) for a in at)
+    assert np.array_equal(block.core_labels[3].numpy(), labels[inside])
 
 
 def test_images_smaller_than_a_crop_are_refused() -> None:
