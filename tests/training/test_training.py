@@ -147,6 +147,8 @@ def test_where_phases_meet_only_the_pore_is_told_from_the_others() -> None:
     assert loss(without_rim, None) == pytest.approx(2 / 18)  # a sixth of the voxels, two of three
     assert loss(without_rim, 0) == 0.0
     assert loss(no_core, 0) == pytest.approx(4 / 18)  # of three columns the two that are within
+    alone = losses.voxel_loss(as_growth(without_rim, 0, phases=3), lr, (2,), "nearest", 0.0, pore=0)
+    assert float(alone) == 0.0  # nor is a mineral that is the only one
     assert loss(no_pore, None) == pytest.approx(4 / 18)
     assert loss(no_pore, 0) == pytest.approx(3 / 18)  # one column of the pore is within
 

@@ -65,7 +65,7 @@ def voxel_loss(
     share = _share(growth, target, codes, weights)
     found = share if form == "nearest" else _most(share)
     apart = (found - target).square()
-    if pore is not None and len(tied) > 1:
+    if pore is not None and set(tied) != {pore}:
         apart = apart * (within(lr)[place][:, None] | (codes == pore))
     loss = apart.mean()
     return torch.where(loss > tolerance, loss, 0.0 * loss)
