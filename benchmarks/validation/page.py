@@ -114,6 +114,8 @@ def _cell(record: Record, nearest: Record | None, name: str, phase: str) -> str:
 
 
 def _ablations(records: All) -> Iterator[str]:
+    if not any(method in ABLATIONS for _, method in records):
+        return
     yield "## What moves it\n"
     yield (
         "Octolith with settings of the preset `laptop` changed as said, each trained anew, beside "

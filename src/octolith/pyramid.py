@@ -23,8 +23,8 @@ all eight. Where the rock is layered only some of them hold, and the sampler say
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
-from math import ceil
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -34,6 +34,8 @@ from octolith.volumes import OUTSIDE
 SYMMETRIES = 8
 # Standard deviation, in patches, of how far chances about a patch's sides are alike.
 NEIGHBOURHOOD = 2.0
+# Sides of patches that reach no further than they are.
+ALONE = np.zeros((4, 1, 1), int)
 # Those that swap no axes: all that hold where the two axes of an image differ.
 MIRRORS = (0, 2, 4, 6)
 
@@ -63,19 +65,19 @@ def classes(labels: np.ndarray, mixed: int, patch: int, reach: float = 0.0) -> n
     """
     # OUTSIDE is the highest code there can be; around a patch it says nothing.
     rock = np.where(labels == OUTSIDE, np.uint8(0), labels)
-    lowest, _ = _range(labels, patch, reach)
-    _, highest = _range(rock, patch, reach)
-    _, outside = _range(labels, patch, 0.0)
+    sides = _sides([length // patch for length in labels.shape], patch, reach)
+    lowest, _ = _range(labels, patch, sides)
+    _, highest = _range(rock, patch, sides)
+    _, outside = _range(labels, patch, ALONE)
     found = np.where(lowest == highest, lowest, np.uint8(mixed))
     return np.where(outside == OUTSIDE, np.uint8(OUTSIDE), found)
 
 
-def _range(image: np.ndarray, patch: int, reach: float) -> tuple[np.ndarray, np.ndarray]:
+def _range(image: np.ndarray, patch: int, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest code of every patch and of what its sides reach."""
     shape = tuple(length // patch for length in image.shape)
-    further = reach * (patch - 1)
-    up, down, left, right = np.floor(further + _chances(shape, patch)).astype(int)
-    most = ceil(further)
+    up, down, left, right = sides
+    most = int(sides.max(initial=0))
     seen = np.pad(image, most, mode="edge")
     lowest, highest = np.full(shape, 255, np.uint8), np.zeros(shape, np.uint8)
     for y, x in product(range(-most, patch + most), repeat=2):
@@ -90,12 +92,20 @@ def _range(image: np.ndarray, patch: int, reach: float) -> tuple[np.ndarray, np.
     return lowest, highest
 
 
-def _chances(shape: tuple[int, ...], seed: int) -> np.ndarray:
+def _sides(shape: Sequence[int], patch: int, reach: float) -> np.ndarray:
+    """(4, y, x) whole pixels that every patch reaches up, down, left and right."""
+    further = reach * (patch - 1)
+    return np.floor(further + _chances(shape, patch)).astype(int) if further else ALONE
+
+
+def _chances(shape: Sequence[int], seed: int) -> np.ndarray:
     """(4, y, x) for each side numbers that are uniform in 0 … 1, and alike in a neighbourhood."""
     noise = np.random.default_rng(seed).standard_normal((4, *shape))
     smooth = gaussian_filter(noise, (0, NEIGHBOURHOOD, NEIGHBOURHOOD), mode="wrap")
-    places = smooth.reshape(4, -1).argsort(1).argsort(1).reshape(smooth.shape)
-    return np.asarray((places + 0.5) / max(1, smooth[0].size))
+    order = smooth.reshape(4, -1).argsort(1)
+    chances = np.empty(order.shape)
+    np.put_along_axis(chances, order, (np.arange(order.shape[1])[None] + 0.5) / order.shape[1], 1)
+    return chances.reshape(smooth.shape)
 
 
 def patch_size(stage: int, stages: int) -> int:

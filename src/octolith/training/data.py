@@ -65,11 +65,11 @@ class Cubes:
                 yield self._block([corner], seed=0)
 
     def _block(self, corners: Sequence[Sequence[int]], seed: int) -> Block:
-        low, edge, width = torch.tensor(corners), self.edge, self.halo
-        cubes = [surrounded(self.labels, at, [c + edge for c in at], width) for at in low.tolist()]
+        edge, width = self.edge, self.halo
+        cubes = [surrounded(self.labels, at, [c + edge for c in at], width) for at in corners]
         labels, continued = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
         core = triple([width] * 3), triple([width + edge] * 3)
-        return Block(labels, low - width, core, seed, continued=continued)
+        return Block(labels, torch.tensor(corners) - width, core, seed, continued=continued)
 
     def _inside(self, corner: Sequence[int]) -> bool:
         """Whether the rock does not end in the cube at a corner."""
