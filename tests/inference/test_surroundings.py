@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from octolith.blocks import Cut, cut
-from octolith.inference.grow import read_block
-from octolith.networks import Generator, halo
+from octolith.blocks import cut
+from octolith.networks import Block, Generator, halo
 from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
 from octolith.surroundings import continued, surrounded, window
@@ -76,21 +75,14 @@ def generator() -> Generator:
     return made.eval()
 
 
-def whole(labels: np.ndarray) -> Cut:
-    z, y, x = labels.shape
-    return Cut(0, (0, 0, 0), (z, y, x))
-
-
 def test_rock_at_a_face_is_grown_as_mirrored_rock(generator: Generator) -> None:
     """A volume in the middle of its own reflections comes out as it does alone."""
     labels = np.random.default_rng(0).integers(0, 2, (5, 6, 7)).astype(np.uint8)
     width = halo(generator.settings, 1)
     amid = np.pad(labels, width, mode="symmetric")
     with torch.inference_mode():
-        alone = generator(read_block(labels, whole(labels), width, 0), 2)
-        low, high = np.full(3, width), np.array(labels.shape) + width
-        inner = Cut(0, tuple(low.tolist()), tuple(high.tolist()))
-        among = generator(read_block(amid, inner, width, 0), 2)
+        alone = generator(Block.read(labels, [(0, 0, 0)], labels.shape, width, 0), 2)
+        among = generator(Block.read(amid, [[width] * 3], labels.shape, width, 0), 2)
     torch.testing.assert_close(alone.octree.reconstruct(), among.octree.reconstruct())
     assert len(alone.octree.classes[1])
 
@@ -99,7 +91,7 @@ def test_rock_at_its_own_surface_is_classified_as_inside(generator: Generator) -
     """A core of one phase in a box: the surface cannot be told from the inside."""
     labels = np.zeros((9, 9, 9), np.uint8)
     labels[:, :3] = labels[6:] = OUTSIDE
-    block = read_block(labels, whole(labels), halo(generator.settings, 0), 0)
+    block = Block.read(labels, [(0, 0, 0)], labels.shape, halo(generator.settings, 0), 0)
     rock = torch.from_numpy((labels != OUTSIDE).ravel())
     with torch.inference_mode():
         logits = generator(block, 1).logits[rock]

@@ -7,22 +7,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from octolith.blocks import Cut, triple
+from octolith.blocks import Cut
 from octolith.errors import InputError
 from octolith.networks import Block, Generator, Growth, halo
 from octolith.phases import OUTSIDE, Phases
-from octolith.surroundings import surrounded
 from octolith.volumes import Volume
-
-
-def read_block(volume: Volume, cut: Cut, width: int, seed: int) -> Block:
-    """A block of an LR volume with ``width`` voxels around it."""
-    labels, continued = (
-        torch.from_numpy(part[None]) for part in surrounded(volume, cut.low, cut.high, width)
-    )
-    origin = torch.tensor([cut.low]) - width
-    core = triple([width] * 3), triple([width + n for n in cut.shape])
-    return Block(labels, origin, core, seed, continued=continued)
 
 
 def grow(
@@ -42,7 +31,8 @@ def grow(
     """
     stage = generator.final if stage is None else stage
     width = halo(generator.settings, stage - 1)
-    block = read_block(volume, cut, width, seed).to(next(generator.parameters()).device)
+    block = Block.read(volume, [cut.low], cut.shape, width, seed)
+    block = block.to(next(generator.parameters()).device)
     block = replace(block, temperature=temperature)
     with torch.inference_mode():
         growth: Growth = generator(block, stage)

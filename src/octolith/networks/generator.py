@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,6 +22,7 @@ from octolith.octree import Families, Level, Octree
 from octolith.octree.level import CHILDREN
 from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
+from octolith.surroundings import Labels, surrounded
 
 # Apart from the seed of the noise that goes into the network.
 DRAWS = 1 << 10
@@ -47,6 +49,18 @@ class Block:
     seed: int
     temperature: float = 1.0
     continued: Tensor | None = None
+
+    @classmethod
+    def read(
+        cls, volume: Labels, corners: Sequence[Sequence[int]], shape: Sequence[int], width: int,
+        seed: int,
+    ) -> Block:  # fmt: skip
+        """Blocks of ``shape`` at ``corners`` of a volume, with ``width`` voxels around each."""
+        ends = [[a + n for a, n in zip(corner, shape, strict=True)] for corner in corners]
+        read = [surrounded(volume, *box, width) for box in zip(corners, ends, strict=True)]
+        labels, continued = (torch.from_numpy(np.stack(part)) for part in zip(*read, strict=True))
+        core = triple([width] * 3), triple([width + n for n in shape])
+        return cls(labels, torch.tensor(corners) - width, core, seed, continued=continued)
 
     def to(self, device: torch.device) -> Block:
         """The same on another device."""

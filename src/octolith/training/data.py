@@ -10,12 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from octolith.blocks import triple
 from octolith.errors import InputError
 from octolith.networks import Block
 from octolith.phases import OUTSIDE
 from octolith.pyramid import MIRRORS, SYMMETRIES, apply_symmetry
-from octolith.surroundings import surrounded
 
 AXES = "zyx"
 # A drawn crop that touches the outside of the rock is drawn again, this often.
@@ -65,11 +63,7 @@ class Cubes:
                 yield self._block([corner], seed=0)
 
     def _block(self, corners: Sequence[Sequence[int]], seed: int) -> Block:
-        edge, width = self.edge, self.halo
-        cubes = [surrounded(self.labels, at, [c + edge for c in at], width) for at in corners]
-        labels, continued = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
-        core = triple([width] * 3), triple([width + edge] * 3)
-        return Block(labels, torch.tensor(corners) - width, core, seed, continued=continued)
+        return Block.read(self.labels, corners, [self.edge] * 3, self.halo, seed)
 
     def _inside(self, corner: Sequence[int]) -> bool:
         """Whether the rock does not end in the cube at a corner."""
