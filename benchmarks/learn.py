@@ -26,7 +26,7 @@ from octolith.settings.training import TrainSettings
 from octolith.training.monitor import errors, statistics
 from octolith.volumes import write_volume
 from validation.cases import CASES, Case
-from validation.methods import interpolate, super_resolve, train_chain
+from validation.methods import interpolate, laid_over, super_resolve, train_chain
 
 HERE = Path(__file__).parent
 RUNS = {"berea": "berea-4x", "phantom": "phantom-4x"}
@@ -49,7 +49,7 @@ def judge(made: np.ndarray, truth: np.ndarray, phases: Phases) -> dict[str, obje
 
 def compare(found: dict[str, np.ndarray], case: Case, stage: int) -> dict[str, dict[str, float]]:
     """Classes of a stage against the truth's octree, method by method: where, and how many."""
-    truth = classes_of(case.truth, case, stage)
+    truth, mixed = classes_of(case.truth, case, stage), len(case.phases)
     known, *ours = (
         statistics([torch.from_numpy(v)], len(case.phases), case.phases.pore_code, 128)
         for v in (truth, *found.values())
@@ -58,9 +58,18 @@ def compare(found: dict[str, np.ndarray], case: Case, stage: int) -> dict[str, d
         name: {
             "agreement": float((classes == truth).mean()),
             "error": float(np.mean(list(errors(measured, known).values()))),
+            "refined": float((classes == mixed).mean()),
+            "missed": float(
+                (classes != mixed)[truth == mixed].sum() / max(1, (truth == mixed).sum())
+            ),
         }
         for (name, classes), measured in zip(found.items(), ours, strict=True)
     }
+
+
+def left(refined: np.ndarray, mixed: np.ndarray) -> float:
+    """The share of the mixed cells that are not refined; 0 where none is mixed."""
+    return float((mixed & ~refined).sum() / max(1, mixed.sum()))
 
 
 def classes_of(volume: np.ndarray, case: Case, stage: int) -> np.ndarray:
@@ -103,8 +112,10 @@ shares of the truth's own value (all phases together), of 2D statistics over eve
 perfect. IoU is the overlap with the truth, voxel by voxel: 1 is perfect. It is the one measure
 that detail costs when it is right in kind but not in place. Stage by stage, the classes of a
 stage (mixed is one) are held against those of the truth's octree: the mean of the three errors, and
-in brackets the share of cells that agree. All stages but the last call more mixed than there is, on
-purpose (`mixed_factor`), and are further from the truth's octree for it.
+in brackets the share of cells that agree. All stages but the last refine more than there is, on
+purpose (`mixed_factor`), and are further from the truth's octree for it. *Left* is what that is
+for: of the cells that hold an interface in truth, the share that a stage leaves unrefined, which
+nothing mends; in brackets, the share of all cells that it refines.
 """
 
 
@@ -132,18 +143,23 @@ def table(methods: dict[str, dict]) -> str:
 def folder(chosen: argparse.Namespace, settings: TrainSettings) -> Path:
     """Where a training is kept: the preset's own is the validation's, others by their settings."""
     results = HERE.parent / "results"
-    if settings == TrainSettings():
+    if chosen.preset == TrainSettings().preset and not chosen.changes:
         return results / "validation" / RUNS[chosen.case] / "octolith"
     key = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
     return results / "learning" / f"{chosen.case}-{key}"
 
 
 def by_stage(rows: list[dict]) -> str:
-    """One row a stage, one column a method."""
+    """One row a stage, one column a method and measure; what the last stage leaves is not asked."""
     names = list(rows[0]["methods"])
-    lines = ["| stage | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    head = [*names, *(f"{name}, left" for name in names)]
+    lines = ["| stage | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
     for row in rows:
-        cells = [f"{m['error']:.3f} ({m['agreement']:.3f})" for m in row["methods"].values()]
+        each = row["methods"].values()
+        cells = [f"{m['error']:.3f} ({m['agreement']:.3f})" for m in each]
+        cells += [
+            "–" if row is rows[-1] else f"{m['missed']:.3f} ({m['refined']:.3f})" for m in each
+        ]
         lines.append(f"| {row['stage']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -158,7 +174,8 @@ def main() -> None:
     parser.add_argument("--name", help="of the results; default: the case")
     chosen = parser.parse_args()
     case = CASES[RUNS[chosen.case]][1]()
-    settings = TrainSettings.model_validate({"preset": chosen.preset} | chosen.changes)
+    own = laid_over(case.settings, chosen.changes) | {"preset": chosen.preset}
+    settings = TrainSettings.model_validate(own)
     kept = folder(chosen, settings)
     trained, seconds = train_chain(case, kept, settings=settings, threads=chosen.threads)
     lr = kept / "judged.h5"

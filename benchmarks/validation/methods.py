@@ -291,8 +291,13 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "voxel30": ("voxel 30", {"all": {"voxel_weight": 30.0}}),
     "firm": ("voxel 300", {"all": {"voxel_weight": 300.0}}),
     "uncalibrated": ("no calibration", {"all": {"calibrate": False}}),
-    "decided": ("classes decided in training too", {"generator": {"decision_noise": 0.0}}),
-    "images-share": ("no more mixed nodes than in the images", {"all": {"mixed_factor": 1.0}}),
+    "decided": ("no class drawn", {"generator": {"decision_noise": 0.0}}),
+    "images-share": ("no more refined than the images have", {"all": {"mixed_factor": 1.0}}),
+    "twice": ("twice what the images have refined", {"all": {"mixed_factor": 2.0}}),
+    "entry0": (
+        "the critic halves planes at once, as in the paper",
+        {"critic": {"entry": 0}},
+    ),
     "one-step": (
         "one critic step at the generator's rate",
         {"all": {"critic_steps": 1, "critic_learning_rate": None}},

@@ -40,16 +40,27 @@ def test_paper_critic_has_its_weights() -> None:
     assert [layer.in_channels for layer in critic.layers] == [512, 256, 128, 64, 5]
 
 
+@pytest.mark.parametrize("entry", [0, 7])
 @pytest.mark.parametrize("stage", [1, 2, 3, 4, 5])
-def test_critic_scores_every_stage(stage: int) -> None:
-    settings = TrainSettings(critic={"widths": (8, 6, 4), "trunk": (8,)}).critic_settings()
-    critic = Critic(settings, classes=5, stages=5, face=8)
+def test_critic_scores_every_stage(stage: int, entry: int) -> None:
+    changes = {"widths": (8, 6, 4), "trunk": (8,), "entry": entry}
+    critic = Critic(TrainSettings(critic=changes).critic_settings(), classes=5, stages=5, face=8)
     planes = torch.rand(3, 5, 8 << (stage - 1), 8 << (stage - 1))
     assert critic(planes, stage).shape == (3,)
     # While it fades in, alpha = 0 is the halved image through the stage before.
     if stage > 1:
         halved = torch.nn.functional.avg_pool2d(planes, 2)
         assert torch.allclose(critic(planes, stage, alpha=0.0), critic(halved, stage - 1))
+
+
+def test_a_critic_with_an_entry_halves_nothing_before() -> None:
+    """A stage learns its own entry, and while it fades in the one of the stage before."""
+    settings = TrainSettings(critic={"entry": 7}).critic_settings()
+    critic = Critic(settings, classes=3, stages=3, face=16)
+    assert [layer.stride for layer in critic.from_classes] == [(1, 1)] * 3
+    assert critic.layers[2].in_channels == 7
+    learned = {id(p) for p in critic.trained_at(3).parameters()}
+    assert [id(layer.weight) in learned for layer in critic.from_classes] == [False, True, True]
 
 
 def small(stages: int = 3, **changes: object) -> Generator:
@@ -195,12 +206,33 @@ def test_the_finished_rock_is_drawn_and_what_is_refined_is_decided() -> None:
     assert not torch.equal(drawn[-1], decided[-1])
 
 
-def test_what_is_grown_last_is_drawn_whichever_stage_it_is() -> None:
-    """In training, where a stage that is refined further has to be sure all the same."""
-    growth = small(decision_noise=1.0).eval()(block_of(4), 2)
-    drawn = growth.scores.argmax(-1)
-    torch.testing.assert_close(drawn.byte(), growth.octree.classes[-1])
-    assert (drawn != growth.logits.argmax(-1)).any()
+def test_in_training_too_what_will_be_refined_is_decided() -> None:
+    """A stage that is learning is what the next one will find."""
+    assert small(decision_noise=1.0)(block_of(4), 2).noise is None
+
+
+def test_what_the_lr_image_is_not_sure_of_is_mixed() -> None:
+    """Whatever a stage makes of it; elsewhere nothing changes."""
+    generator, block = small(), block_of(4)
+    for stage in (1, 2):
+        before = generator(block, stage)
+        generator.stages[stage - 1].refined_below.fill_(0.7)
+        after = generator(block, stage)
+        unsure = before.sure < 0.7
+        assert unsure.any()
+        assert (after.octree.classes[-1][unsure] == 3).all()
+        torch.testing.assert_close(after.logits[~unsure], before.logits[~unsure])
+
+
+def test_how_sure_the_lr_image_is_by_hand() -> None:
+    """Half of the plane beside a voxel's centre is 3/4 its own and 1/8 of either neighbour."""
+    generator = small()
+    labels = torch.zeros((1, 4, 4, 4), dtype=torch.uint8)
+    labels[:, 2:] = 1
+    block = Block(labels, torch.zeros(1, 3, dtype=torch.int64), ((0, 0, 0), (4, 4, 4)), 1)
+    sure = generator(block, 1).sure.view(2, 2, 2, 2, 2, 2).permute(0, 3, 1, 4, 2, 5)
+    expected = torch.tensor([1, 0.875, 0.875, 1])[:, None, None].expand(4, 4, 4)
+    torch.testing.assert_close(sure.reshape(4, 4, 4), expected)
 
 
 def test_another_seed_draws_another_rock_between_the_same_coarse_nodes() -> None:

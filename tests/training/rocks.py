@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from octolith.networks import weights
+from octolith.networks import Growth, weights
+from octolith.octree import Octree
 from octolith.phases import Phases
 from octolith.settings.training import StageSettings, TrainSettings
 from octolith.steps.train import train
@@ -34,6 +35,11 @@ def blobs(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     conv = torch.nn.functional.conv3d if len(shape) == 3 else torch.nn.functional.conv2d
     smooth = conv(conv(noise, kernel, padding=1), kernel, padding=1)[0, 0]
     return (smooth > smooth.quantile(0.3)).numpy().astype(np.uint8)
+
+
+def growth_of(tree: Octree, logits: torch.Tensor) -> Growth:
+    """Nodes of which the LR image is sure."""
+    return Growth(tree, logits, torch.ones(len(logits)))
 
 
 def make_rock(folder: Path) -> None:

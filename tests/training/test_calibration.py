@@ -16,7 +16,7 @@ from octolith.training.calibration import (
     Wanted,
     biases,
     calibrated,
-    favour_mixed,
+    refined_below,
     sample,
     shares,
 )
@@ -25,10 +25,11 @@ from octolith.training.data import Cubes
 CLASSES = 3
 
 
-def of(decided: np.ndarray, logits: np.ndarray) -> Sample:
-    """Nodes that all weigh alike."""
+def of(decided: np.ndarray, logits: np.ndarray, sure: np.ndarray | None = None) -> Sample:
+    """Nodes that all weigh alike, of which LR is sure unless said otherwise."""
     weights, none = np.full(len(logits), 1 / len(logits)), np.zeros(len(decided))
-    return Sample(decided, logits, weights, none[None], none)
+    sure = np.ones(len(logits)) if sure is None else sure
+    return Sample(decided, logits, sure, weights, none[None], none)
 
 
 def shares_with(found: Sample, bias: np.ndarray) -> np.ndarray:
@@ -71,39 +72,43 @@ class TestBiases:
         assert shares_with(found, change)[0] < 0.605
 
 
-class TestFavourMixed:
+class TestRefinedBelow:
     def test_by_hand(self):
-        """One of five nodes is mixed, and the next lacks 0.1 and 0.2: three are with factor 3."""
+        """One of five nodes is mixed; of the others LR is least sure of the last and the third."""
         lead = np.array([-0.1, 0.1, 0.2, 0.4, 0.8])
-        found = of(np.zeros(3), np.stack([lead, lead - 1, np.zeros(5)], 1))
-        change = favour_mixed(found, np.zeros(3), 3.0)
-        np.testing.assert_allclose(change, [0, 0, 0.2], atol=1e-5)
-        np.testing.assert_allclose(shares_with(found, change), [0.4, 0, 0.6])
+        sure = np.array([0.1, 0.9, 0.6, 0.8, 0.5])
+        found = of(np.zeros(3), np.stack([lead, lead - 1, np.zeros(5)], 1), sure)
+        assert 0.6 < refined_below(found, np.zeros(3), 3.0) < 0.8
 
     @given(st.integers(0, 1000), st.floats(1, 4))
-    def test_as_much_more_is_mixed_and_pure_nodes_stay_what_they_are(self, seed, factor):
-        logits = np.random.default_rng(seed).normal((0, 0, -1), size=(4000, CLASSES))
-        found, zero = of(np.zeros(CLASSES), logits), np.zeros(CLASSES)
-        change = favour_mixed(found, zero, factor)
-        before, after = shares_with(found, zero), shares_with(found, change)
-        assert after[-1] == pytest.approx(min(1.0, factor * before[-1]), abs=1e-3)
-        assert change[0] == change[1] == 0
+    def test_as_much_more_is_refined(self, seed, factor):
+        random = np.random.default_rng(seed)
+        logits = random.normal((0, 0, -1), size=(4000, CLASSES))
+        found = of(np.zeros(CLASSES), logits, random.uniform(0.3, 1, 4000))
+        mixed = logits.argmax(1) == CLASSES - 1
+        refined = mixed | (found.sure < refined_below(found, np.zeros(CLASSES), factor))
+        assert refined.mean() == pytest.approx(min(1.0, factor * mixed.mean()), abs=1e-3)
+
+    def test_amid_one_phase_nothing_more_is_refined(self):
+        """However much may be."""
+        found = of(np.zeros(2), np.array([[0.0, 1.0], [1.0, 0.0]]), np.ones(2))
+        assert 0.99 < refined_below(found, np.zeros(2), 2.0) < 1
 
     def test_where_nothing_is_mixed_nothing_will_be(self):
-        found = of(np.zeros(2), np.array([[1.0, 0.0], [2.0, 0.0]]))
-        np.testing.assert_array_equal(favour_mixed(found, np.zeros(2), 2.0), 0)
+        found = of(np.zeros(2), np.array([[1.0, 0.0], [2.0, 0.0]]), np.array([0.2, 0.3]))
+        assert refined_below(found, np.zeros(2), 2.0) == 0
 
 
 def test_nothing_left_to_decide_changes_nothing():
     half, none = np.array([0.5, 0.5]), np.zeros(2)
-    decided = Sample(half, np.zeros((0, 2)), np.zeros(0), half[None], none)
+    decided = Sample(half, np.zeros((0, 2)), np.zeros(0), np.zeros(0), half[None], none)
     np.testing.assert_array_equal(biases(decided, np.array([0.2, 0.8])), 0)
 
 
 def test_nodes_count_as_much_as_they_stand_for():
     """Of two nodes one stands for three quarters of the rest: it alone has the share wanted."""
     none, logits = np.zeros(2), np.array([[0.2, 0.0], [0.1, 0.0]])
-    found = Sample(none, logits, np.array([0.75, 0.25]), none[None], none)
+    found = Sample(none, logits, np.ones(2), np.array([0.75, 0.25]), none[None], none)
     np.testing.assert_allclose(
         shares_with(found, biases(found, np.array([0.75, 0.25]))), [0.75, 0.25]
     )
@@ -184,7 +189,10 @@ def test_a_generator_makes_as_much_of_every_class_as_its_images_allow(tmp_path, 
     before = stock()
     hr = Wanted(shares(np.stack(run.panels.images()["zyx"]), 3), np.full(3, 0.01))
     with torch.no_grad():
-        change = calibrated(run.grow, run.cubes, hr, last)
+        found = calibrated(run.grow, run.cubes, hr, last)
+    assert found is not None
+    change, below = found
+    assert below == 0  # nothing more than the images have is asked for
     run.block.state_dict()["classify.bias"] += torch.from_numpy(change)
     run.generator.eval()
     after = stock()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from rocks import TINY, make_rock, train_stage
+from rocks import TINY, growth_of, make_rock, train_stage
 
 from octolith.networks.generator import Growth
 from octolith.octree import build
@@ -22,7 +22,7 @@ def plane(edge: int, at: int) -> torch.Tensor:
 def grown(labels: torch.Tensor, depth: int) -> Growth:
     tree = build(labels, depth, phases=2)
     chosen = torch.nn.functional.one_hot(tree.classes[-1].long(), 3).float()
-    return Growth(tree, 100 * chosen)
+    return growth_of(tree, 100 * chosen)
 
 
 def test_interpolation_keeps_sums_of_phases_and_what_is_linear() -> None:
@@ -58,7 +58,7 @@ def test_a_rock_without_finest_nodes_costs_nothing() -> None:
 
 def test_it_pulls_a_node_towards_the_phase_that_lr_shows_there() -> None:
     growth = grown(plane(16, 11), 2)
-    soft = Growth(growth.octree, (growth.logits.detach() / 100).requires_grad_())
+    soft = growth_of(growth.octree, (growth.logits.detach() / 100).requires_grad_())
     losses.prior_loss(soft, plane(4, 2), decided=True).backward()
     x = soft.octree.levels[-1].coordinates[:, 2]
     wrong = x == 10  # pore here, grain in the interpolated image
@@ -70,7 +70,7 @@ def test_mixed_nodes_are_undecided_and_cost_nothing() -> None:
     growth = grown(plane(16, 11), 1)
     mixed = torch.zeros_like(growth.logits)
     mixed[:, 2] = 100
-    undecided = Growth(growth.octree, mixed)
+    undecided = growth_of(growth.octree, mixed)
     assert float(losses.prior_loss(undecided, plane(8, 4), decided=False)) < 1e-9
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from rocks import PHASES, TINY, blobs, make_rock, tiny_stage, train_stage
+from rocks import PHASES, TINY, blobs, growth_of, make_rock, tiny_stage, train_stage
 from safetensors.torch import load_file, save_file
 
 from octolith.errors import InputError
@@ -51,7 +51,7 @@ def as_growth(labels: torch.Tensor, depth: int, phases: int = 2) -> Growth:
     """A finished volume as a growth whose finest logits are certain."""
     tree = build(labels, depth, phases=phases)
     logits = torch.nn.functional.one_hot(tree.classes[-1].long(), phases + 1).float() * 100
-    return Growth(tree, logits)
+    return growth_of(tree, logits)
 
 
 @pytest.mark.parametrize("form", ["nearest", "majority", "blur"])
@@ -104,7 +104,7 @@ def test_blur_is_a_dense_gaussian_then_trilinear_downsampling(depth: int) -> Non
     wanted = torch.stack([lr == 0, lr == 2], 1).float()
     expected = (soft.softmax(1)[:, :2] - wanted).square().mean()
 
-    found = losses.voxel_loss(Growth(tree, logits), lr, (0, 2), "blur", 0.0)
+    found = losses.voxel_loss(growth_of(tree, logits), lr, (0, 2), "blur", 0.0)
     assert float(found) == pytest.approx(float(expected), rel=1e-4)
 
 
@@ -156,9 +156,9 @@ def test_where_phases_meet_only_the_pore_is_told_from_the_others() -> None:
 def test_mixed_nodes_agree_with_lr_and_tolerance_forgives() -> None:
     lr = torch.zeros(1, 2, 2, 2, dtype=torch.uint8)
     tree = build(lr, 0, phases=2)
-    undecided = Growth(tree, torch.tensor([[0.0, 0.0, 100.0]]).expand(8, 3))
+    undecided = growth_of(tree, torch.tensor([[0.0, 0.0, 100.0]]).expand(8, 3))
     assert float(losses.voxel_loss(undecided, lr, (0,), "nearest", 0.0)) == 0.0
-    wrong = Growth(tree, torch.tensor([[100.0, 0.0, 0.0]] * 7 + [[0.0, 100.0, 0.0]]))
+    wrong = growth_of(tree, torch.tensor([[100.0, 0.0, 0.0]] * 7 + [[0.0, 100.0, 0.0]]))
     assert float(losses.voxel_loss(wrong, lr, (0,), "nearest", 0.0)) == pytest.approx(1 / 8)
     assert float(losses.voxel_loss(wrong, lr, (0,), "nearest", 0.2)) == 0.0
 

@@ -80,8 +80,10 @@ def _critic_table(critic: Critic, face: int) -> Table:
     table.add_row("", "linear", "1", f"{parameter_count(critic.score):,}", end_section=True)
     entering = parameter_count(critic.from_classes)
     table.add_row("", "[bold]all", "", f"[bold]{parameter_count(critic) - entering:,}")
-    before = "1" if stages == 2 else f"1–{stages - 1}"
-    table.add_row(before, "from one-hot, 1×1", "", f"{entering:,}")
+    last = len(critic.from_classes)
+    of_stages = "1" if last == 1 else f"1–{last}"
+    kernel = "3×3" if critic.entry else "1×1"
+    table.add_row(of_stages, f"from one-hot, {kernel}", "", f"{entering:,}")
     return table
 
 

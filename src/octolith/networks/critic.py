@@ -1,4 +1,8 @@
-"""The 2D discriminator (paper 1, table C1): a layer more for every stage, faded in."""
+"""The 2D discriminator (paper 1, table C1): a layer more for every stage, faded in.
+
+The paper's halves planes at once, by a linear layer before and a stride of 2. Here they can pass a
+layer at their full resolution first: what is a pixel wide is seen before it is halved.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +44,16 @@ class Critic(nn.Module):
                 "train.critic.trunk", f"{len(settings.trunk)} layers on a face of {face}",
                 f"a face that is a multiple of {1 << halvings}", "Change lr_cube or trunk.",
             )  # fmt: skip
-        # Stage s's layer takes what stage s+1's gives; the last takes the one-hot planes.
-        inputs = [*widths[1:], classes]
+        # Stage s's layer takes what stage s+1's gives; the last, planes or what they enter by.
+        inputs = [*widths[1:], settings.entry or classes]
         self.layers = nn.ModuleList(
             nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in zip(inputs, widths, strict=True)
         )
-        self.from_classes = nn.ModuleList(nn.Conv2d(classes, i, 1) for i in inputs[:-1])
+        self.entry = settings.entry > 0
+        entering, kernel = (inputs, 3) if self.entry else (inputs[:-1], 1)
+        self.from_classes = nn.ModuleList(
+            nn.Conv2d(classes, i, kernel, padding=kernel // 2) for i in entering
+        )
         trunk = [widths[0], *settings.trunk]
         self.trunk = nn.ModuleList(
             nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(trunk)
@@ -80,7 +88,9 @@ class Critic(nn.Module):
         return self
 
     def _enter(self, planes: Tensor, stage: int) -> Tensor:
-        """Stage's from-one-hot layer; the last stage has none and takes the planes as they are."""
+        """By a stage's own layer; the paper's last has none and takes planes as they are."""
+        if self.entry:
+            return self._activate(self.from_classes[stage - 1](planes))
         return planes if stage == self.final else self.from_classes[stage - 1](planes)
 
     def _activate(self, x: Tensor) -> Tensor:
@@ -89,7 +99,7 @@ class Critic(nn.Module):
     def trained_at(self, stage: int) -> nn.ModuleList:
         """The layers that a stage uses (and trains)."""
         used: list[nn.Module] = [*self.layers[:stage], *self.trunk, self.head, self.score]
-        used += [self.from_classes[s - 1] for s in (stage - 1, stage) if 0 < s < self.final]
+        used += self.from_classes[max(0, stage - 2) : stage]
         return nn.ModuleList(used)
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
 from octolith.surroundings import Labels, surrounded
 
+# Added to the logit of mixed, it is larger than any other.
+MIXED = 1e4
 # Apart from the seed of the noise that goes into the network.
 DRAWS = 1 << 10
 
@@ -94,12 +97,14 @@ class Growth:
     ----------
     octree : of the core alone, in the core's own coordinates.
     logits : (n, K+1) of the finest level's nodes.
-    noise : (n, K+1) that was added to them to draw their classes; None: they were decided.
+    sure : (n,) how much of each node's surroundings the LR image gives to one phase, at most 1.
+    noise : (n, K+1) that was added to the logits to draw classes; None: they were decided.
     computed : nodes computed at each depth, those of the halo included.
     """
 
     octree: Octree
     logits: Tensor
+    sure: Tensor
     noise: Tensor | None = None
     computed: tuple[int, ...] = ()
 
@@ -229,9 +234,25 @@ def _kept_statistics(module: nn.Module) -> Iterator[None]:
 
 
 class Growing(nn.Module):
-    """A stage. While ``recompute``, its layers keep what goes in, and compute the rest again."""
+    """A stage. While ``recompute``, its layers keep what goes in, and compute the rest again.
+
+    Attributes
+    ----------
+    refined_below : a node is mixed, whatever its logits, where the LR image gives less than this
+        of its surroundings to one phase; calibration sets it.
+    """
 
     recompute = False
+    refined_below: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("refined_below", torch.zeros(()))
+
+    def left_open(self, logits: Tensor, sure: Tensor) -> Tensor:
+        """(n, K+1) logits, with those nodes mixed that the LR image is not ``sure`` of."""
+        unsure = (sure < self.refined_below).to(logits.dtype)
+        return torch.cat([logits[:, :-1], logits[:, -1:] + MIXED * unsure[:, None]], 1)
 
     def layer(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Apply a layer, its normalisation and its activation."""
@@ -242,6 +263,21 @@ class Growing(nn.Module):
             function, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=again
         )
         return out
+
+
+class Nodes(NamedTuple):
+    """What a stage makes of the nodes of its level.
+
+    Attributes
+    ----------
+    features : (n, c).
+    logits : (n, K+1).
+    sure : (n,) the largest share of a phase in the LR image around a node.
+    """
+
+    features: Tensor
+    logits: Tensor
+    sure: Tensor
 
 
 class FirstStage(Growing):
@@ -261,13 +297,14 @@ class FirstStage(Growing):
         around = phases * settings.context
         self.classify = Classifier(b, around, phases, settings.context, last)
 
-    def forward(self, x: Tensor, labels: Tensor, level: Level) -> tuple[Tensor, Tensor]:
-        """X (batch, K+noise, z, y, x) -> features (n, c) and logits (n, K+1) of the level."""
+    def forward(self, x: Tensor, labels: Tensor, level: Level) -> Nodes:
+        """X (batch, K+noise, z, y, x) -> the nodes of the level."""
         z, y, c = level.coordinates.unbind(-1)
         features = self.convolve(x).movedim(1, -1)[level.batch_index, z, y, c]
-        if not self.context:
-            return features, self.classify(features)
-        return features, self.classify(join(features, [interpolate(labels, level, self.phases, 0)]))
+        lr = interpolate(labels, level, self.phases, 0)
+        logits = self.classify(join(features, [lr] if self.context else []))
+        sure = lr.amax(1)
+        return Nodes(features, self.left_open(logits, sure), sure)
 
     def convolve(self, x: Tensor) -> Tensor:
         """X (batch, K+noise, z, y, x) -> features (batch, c, z, y, x)."""
@@ -302,29 +339,25 @@ class Refinement(Growing):
 
     def forward(
         self, features: Tensor, labels: Tensor, known: Tensor, families: Families, level: Level
-    ) -> tuple[Tensor, Tensor]:
-        """Features (p, c_in) of mixed parents.
+    ) -> Nodes:
+        """Features (p, c_in) of mixed parents -> their 8p children.
 
         Parameters
         ----------
         labels : (batch, z, y, x) uint8 of the LR image.
         known : (batch, z, y, x) uint8 classes on the parents' grid.
         level : the children.
-
-        Returns
-        -------
-        features (8p, c) and logits (8p, K+1) of the children.
         """
-        around = []
-        if self.context:
-            around.append(interpolate(labels, level, self.phases, level.depth))
+        lr = interpolate(labels, level, self.phases, level.depth)
+        around = [lr] if self.context else []
         if self.neighbours:
             around.append(interpolate(known, level, self.phases, 1))
         x = self.layer(lambda x: functional.relu(self.norm1(self.up(x, families))), features)
         x = join(x, around)
         x = self.layer(lambda x: functional.relu(self.norm2(self.conv1(x, families))), x)
         x = self.layer(lambda x: functional.relu(self.norm3(self.conv2(x, families))), x)
-        return x, self.classify(join(x, around))
+        sure = lr.amax(1)
+        return Nodes(x, self.left_open(self.classify(join(x, around)), sure), sure)
 
 
 def join(features: Tensor, around: list[Tensor]) -> Tensor:
@@ -367,11 +400,11 @@ class Generator(nn.Module):
         boxes = needed(block.core, stage - 1, self.settings)
         level = Level.grid(block.shape, block.labels.shape[0], block.labels.device)
         with self._learning(1, stage):
-            features, logits = self.stages[0](self._input(block), block.seen, level)
+            nodes: Nodes = self.stages[0](self._input(block), block.seen, level)
         z, y, x = level.coordinates.unbind(-1)
         outside = block.labels[level.batch_index, z, y, x] == OUTSIDE
-        noise = self._decision_noise(block, level, 1, stage)
-        decided = self.decide(logits, 1, noise).masked_fill_(outside, OUTSIDE)
+        noise = self._decision_noise(block, level, 1)
+        decided = self.decide(nodes.logits, 1, noise).masked_fill_(outside, OUTSIDE)
         levels, classes, known = [level], [decided], block.labels
         for s in range(2, stage + 1):
             if self.settings.neighbours:
@@ -381,14 +414,14 @@ class Generator(nn.Module):
             level = parents.children()
             with self._learning(s, stage):
                 families = octree.families(parents, self.engine)
-                features, logits = self.stages[s - 1](
-                    features[grown], block.seen, known, families, level
+                nodes = self.stages[s - 1](
+                    nodes.features[grown], block.seen, known, families, level
                 )
             levels.append(level)
-            noise = self._decision_noise(block, level, s, stage)
-            classes.append(self.decide(logits, s, noise))
+            noise = self._decision_noise(block, level, s)
+            classes.append(self.decide(nodes.logits, s, noise))
         grown_tree = Octree(block.shape, tuple(levels), tuple(classes), self.phases)
-        return _core(grown_tree, logits, noise, block.core)
+        return _core(grown_tree, nodes, noise, block.core)
 
     def _learning(self, stage: int, last: int) -> torch.set_grad_enabled:
         """Gradients for the stage in training alone."""
@@ -415,14 +448,13 @@ class Generator(nn.Module):
         block.recompute = recompute
         return block
 
-    def _decision_noise(self, block: Block, level: Level, stage: int, last: int) -> Tensor | None:
+    def _decision_noise(self, block: Block, level: Level, stage: int) -> Tensor | None:
         """(n, K+1) to draw the classes of a stage by; None: they are decided.
 
-        What is grown last is drawn: a stage in training, and the finished rock. What is refined
-        further is not: a draw that calls a mixed node pure cannot be mended.
+        Only the finished rock is drawn: a draw that calls a mixed node pure cannot be mended.
         """
         temperature = block.temperature * self.settings.decision_noise
-        if stage < last or not temperature:
+        if stage < self.final or not temperature:
             return None
         at = (block.origin << level.depth)[level.batch_index] + level.coordinates
         seed = block.seed + ((level.depth + DRAWS) << 40)
@@ -452,7 +484,7 @@ def _smooth_noise(level: Level, at: Tensor, seed: int, channels: int) -> Tensor:
     return smooth_noise(coarse, seed, channels)[which, child]
 
 
-def _core(grown: Octree, logits: Tensor, noise: Tensor | None, core: Box) -> Growth:
+def _core(grown: Octree, nodes: Nodes, noise: Tensor | None, core: Box) -> Growth:
     """Cut the halo off: the nodes of the core, in the core's coordinates and order."""
     low, high = core
     levels, classes = [], []
@@ -467,7 +499,8 @@ def _core(grown: Octree, logits: Tensor, noise: Tensor | None, core: Box) -> Gro
     shape = triple([b - a for a, b in zip(low, high, strict=True)])
     computed = tuple(len(level) for level in grown.levels)
     return Growth(
-        Octree(shape, tuple(levels), tuple(classes), grown.phases), logits[rows],
+        Octree(shape, tuple(levels), tuple(classes), grown.phases),
+        nodes.logits[rows], nodes.sure[rows],
         None if noise is None else noise[rows], computed,
     )  # fmt: skip
 

@@ -23,9 +23,8 @@ class GeneratorSettings(Settings):
     decision_noise: float = Field(
         0.0,
         ge=0,
-        description="Temperature at which the finest classes are drawn, by smooth noise of their "
-        "place, rather than decided; in training those of every stage are, so that it has to be "
-        "sure. The paper does not.",
+        description="Temperature at which the last stage's classes are drawn, by smooth noise of "
+        "their place, rather than decided. The paper does not.",
     )
     context: bool = Field(
         True,
@@ -55,6 +54,13 @@ class CriticSettings(Settings):
     trunk: tuple[int, ...] = Field(
         description="Channels of the stride-2 layers under the first stage, top to bottom; the "
         "head covers what is left of the LR cube's face after them."
+    )
+    entry: int = Field(
+        0,
+        ge=0,
+        description="Channels of a layer of the last stage's that sees planes at their full "
+        "resolution, before they are halved; earlier stages then have such a layer too. 0: none, "
+        "as in paper 1.",
     )
     slope: float = Field(0.0, ge=0, lt=1, description="Of the leaky ReLU; 0: ReLU (paper 1).")
 
@@ -131,10 +137,10 @@ class StageSettings(Settings):
     mixed_factor: float = Field(
         1.0,
         ge=1,
-        description="How many times as much the stage calls mixed as it would, when it is trained, "
-        "the least sure nodes first: what is not mixed is never refined, and of nodes on an "
-        "interface many are decided wrongly. Costs as much more memory and time in all later "
-        "stages; does nothing without `calibrate`. The paper does not.",
+        description="How many times as much is refined as the stage calls mixed, when it is "
+        "trained: the nodes, too, that the LR image is least sure of. What is not refined is never "
+        "mended. Costs as much more memory and time in all later stages; does nothing without "
+        "`calibrate`. The paper does not.",
     )
     ema: float = Field(0.999, ge=0, lt=1, description="Moving average of the generator; 0: none.")
     clip: float = Field(0.0, ge=0, description="Largest gradient norm; 0: no clipping.")

@@ -29,6 +29,8 @@ from octolith.training.data import Cubes
 LATTICE, NODES = 4, 20_000
 # No bias beyond this: what is so far off, no bias mends.
 LIMIT = 4.0
+# What a share that is 1 may lack, and equal ones differ by, in single precision.
+ALIKE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Sample:
     ----------
     decided : (K+1,) shares of the volume that coarser levels have decided.
     logits : (n, K+1) of finest nodes, which stand for the rest of it.
+    sure : (n,) how sure the LR image is of each, as of `octolith.networks.Growth`.
     weights : (n,) how much of the rest each stands for, 1 in all.
     made : (blocks, K+1) shares of each block as it is now.
     lr : (K+1,) shares of the LR phases in the same place.
@@ -46,6 +49,7 @@ class Sample:
 
     decided: np.ndarray
     logits: np.ndarray
+    sure: np.ndarray
     weights: np.ndarray
     made: np.ndarray
     lr: np.ndarray
@@ -54,7 +58,7 @@ class Sample:
 def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: int) -> Sample:
     """Grow blocks and take stock of them."""
     decided, lr = np.zeros(classes), np.zeros(classes)
-    logits, weights, made = [], [], []
+    logits, sure, weights, made = [], [], [], []
     for block in blocks:
         growth = grow(block)
         found = _by_depth(growth, classes)
@@ -62,12 +66,13 @@ def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: in
         made.append(found.sum(0))
         step = max(1, -(-len(growth.scores) // NODES))
         logits.append(growth.scores[::step].float().cpu().numpy())
+        sure.append(growth.sure[::step].float().cpu().numpy())
         weights.append(np.full(len(logits[-1]), float(step)))
         lr += shares(block.core_labels.cpu().numpy(), classes)
     each, count = np.concatenate(weights), len(made)
     return Sample(
-        decided / count, np.concatenate(logits), each / max(1.0, each.sum()),
-        np.stack(made), lr / count,
+        decided / count, np.concatenate(logits), np.concatenate(sure),
+        each / max(1.0, each.sum()), np.stack(made), lr / count,
     )  # fmt: skip
 
 
@@ -110,28 +115,29 @@ def biases(found: Sample, wanted: np.ndarray) -> np.ndarray:
     return best - best.mean()
 
 
-def favour_mixed(found: Sample, bias: np.ndarray, factor: float) -> np.ndarray:
-    """Biases with which ``factor`` times as much of the rest is mixed, the least sure nodes first.
+def refined_below(found: Sample, bias: np.ndarray, factor: float) -> float:
+    """How sure the LR image has to be of a node, or else it is mixed whatever the network says.
 
-    Which of the pure classes a node would have is not touched. All of the rest, at most.
+    A critic sees that as many nodes are mixed as should be, but not whether they are the right
+    ones; what is not refined is never mended, and near an interface LR knows better. So ``factor``
+    times as much is refined: what the network says, and the nodes that LR is least sure of.
 
     Parameters
     ----------
     bias : (K+1,) with which classes have the shares that they should; mixed is the last.
+
+    Returns
+    -------
+    0: no node, up to nearly 1: never those with one phase all around them.
     """
-    if factor == 1.0:
-        return bias
     scores = found.logits + bias
-    lead = scores[:, :-1].max(1) - scores[:, -1]
-    mixed = found.weights[lead < 0].sum()
-    if not mixed:
-        return bias
-    order = np.argsort(lead)
-    reached = np.cumsum(found.weights[order])
-    last = min(int(np.searchsorted(reached, factor * mixed)), len(lead) - 1)
-    change = bias.copy()
-    change[-1] += min(LIMIT, max(0.0, lead[order[last]]) + 1e-6)
-    return change
+    mixed = scores[:, -1] > scores[:, :-1].max(1)
+    more = (factor - 1) * found.weights[mixed].sum()
+    if not more:
+        return 0.0
+    order = np.argsort(np.where(mixed, np.inf, found.sure), kind="stable")
+    last = min(int(np.searchsorted(np.cumsum(found.weights[order]), more)), (~mixed).sum() - 1)
+    return float(min(found.sure[order[last]] + ALIKE, 1 - ALIKE)) if last >= 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -184,8 +190,8 @@ def calibrated(
     hr: Wanted,
     stage_is_last: bool,
     mixed_factor: float = 1.0,
-) -> np.ndarray | None:
-    """The biases that give the whole LR volume classes as the HR images have; None: no cube fits.
+) -> tuple[np.ndarray, float] | None:
+    """What gives the whole LR volume classes as the HR images have; None: no cube fits.
 
     What the cubes have more of than the LR volume, in LR, they may have more of when refined. A
     volume as small as the LR volume differs from the rock at large as its cubes tell.
@@ -197,6 +203,10 @@ def calibrated(
     hr : the classes in the HR images of the stage.
     stage_is_last : it knows no mixed.
     mixed_factor : how many times as much is mixed in the end, at the other stages.
+
+    Returns
+    -------
+    (K+1,) biases, and how sure LR has to be of what they leave unrefined.
     """
     classes = len(hr.shares)
     blocks = list(cubes.lattice(LATTICE))
@@ -209,6 +219,7 @@ def calibrated(
     wanted = hr.nearest_to(found.made.mean(0) - excess, varies / np.sqrt(volume))
     wanted = np.clip(wanted + excess, 0, None)
     if not stage_is_last:
-        return favour_mixed(found, biases(found, wanted), mixed_factor)
+        bias = biases(found, wanted)
+        return bias, refined_below(found, bias, mixed_factor)
     phases = replace(found, decided=found.decided[:-1], logits=found.logits[:, :-1])
-    return np.append(biases(phases, wanted[:-1]), 0.0)
+    return np.append(biases(phases, wanted[:-1]), 0.0), 0.0

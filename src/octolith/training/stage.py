@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -473,20 +473,22 @@ class Stage:
         images = [image for own in self.panels.images().values() for image in own]
         hr = Wanted.of(images, len(self.phases) + 1)
         final = self.stage == self.generator.final
-        # As the stages that follow will find it: what they refine is decided.
-        temperature = 1.0 if final else 0.0
 
         def grow(block: Block) -> Growth:
-            return self.grow(replace(block.to(self.device), temperature=temperature))
+            return self.grow(block.to(self.device))
 
         with torch.no_grad():
-            change = calibrated(grow, self.cubes, hr, final, self.settings.mixed_factor)
+            found = calibrated(grow, self.cubes, hr, final, self.settings.mixed_factor)
         self.generator.freeze_before(self.stage)
-        if change is None:
+        if found is None:
             log.warning("stage %d: no cube of rock to calibrate on", self.stage)
             return
-        trained.state_dict()["classify.bias"] += torch.from_numpy(change).to(self.device)
-        log.info("stage %d: biases changed by %s", self.stage, np.round(change, 3).tolist())
+        change, below = found
+        state = trained.state_dict()
+        state["classify.bias"] += torch.from_numpy(change).to(self.device)
+        state["refined_below"].fill_(below)
+        biases = np.round(change, 3).tolist()
+        log.info("stage %d: biases changed by %s, refined below %.3f", self.stage, biases, below)
 
     def _measure(self, planes: Sequence[np.ndarray | Tensor]) -> Statistics:
         found = [torch.as_tensor(plane) for plane in planes]
