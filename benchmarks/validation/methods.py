@@ -298,9 +298,10 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "the critic halves planes at once, as in the paper",
         {"critic": {"entry": 0}},
     ),
-    "one-step": (
-        "one critic step at the generator's rate",
-        {"all": {"critic_steps": 1, "critic_learning_rate": None}},
+    "one-step": ("one critic step", {"all": {"critic_steps": 1}}),
+    "slow": (
+        "from the third stage on, the generator at half the critic's rate",
+        {"stages": {s: {"learning_rate": 5e-4, "critic_learning_rate": 1e-3} for s in (3, 4, 5)}},
     ),
     "wide": (
         "networks twice as wide",
