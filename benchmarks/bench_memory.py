@@ -94,7 +94,8 @@ class Step:
                 near = placed(parents)
                 labels = torch.zeros(1, 1, 1, 1, dtype=torch.uint8)
                 level = Level(torch.zeros(8 * parents, dtype=torch.int64), s - 1, 1)
-                features, logits = refinement(features[:parents], labels, near, level)
+                nodes = refinement(features[:parents], labels, labels, near, level)
+                features, logits = nodes.features, nodes.logits
         return logits
 
     def peak(self, dense: bool, precision: torch.dtype) -> dict[str, int]:
