@@ -59,9 +59,7 @@ def compare(found: dict[str, np.ndarray], case: Case, stage: int) -> dict[str, d
             "agreement": float((classes == truth).mean()),
             "error": float(np.mean(list(errors(measured, known).values()))),
             "refined": float((classes == mixed).mean()),
-            "missed": float(
-                (classes != mixed)[truth == mixed].sum() / max(1, (truth == mixed).sum())
-            ),
+            "missed": left(classes == mixed, truth == mixed),
         }
         for (name, classes), measured in zip(found.items(), ours, strict=True)
     }
@@ -186,8 +184,7 @@ def main() -> None:
     }
     rows = []
     for stage in range(1, case.stages + 1):
-        drawn = float(stage == case.stages)  # what is refined further is decided
-        made = super_resolve(trained, lr, case, seed=1, stage=stage, temperature=drawn)
+        made = super_resolve(trained, lr, case, seed=1, stage=stage)
         found = {name: classes_of(v, case, stage) for name, v in interpolated.items()}
         compared = compare(found | {"Octolith": made}, case, stage)
         rows.append({"stage": stage, "methods": compared})

@@ -25,8 +25,6 @@ from octolith.phases import OUTSIDE
 from octolith.settings.training import GeneratorSettings
 from octolith.surroundings import Labels, surrounded
 
-# Added to the logit of mixed, it is larger than any other.
-MIXED = 1e4
 # Apart from the seed of the noise that goes into the network.
 DRAWS = 1 << 10
 
@@ -128,7 +126,7 @@ class Growth:
 
     @property
     def scores(self) -> Tensor:
-        """(n, K+1) of which the largest is a node's class."""
+        """(n, K+1) of which the largest is the class that the network gives a node."""
         logits = self.logits.detach()
         return logits if self.noise is None else logits + self.noise
 
@@ -249,11 +247,6 @@ class Growing(nn.Module):
         super().__init__()
         self.register_buffer("refined_below", torch.zeros(()))
 
-    def left_open(self, logits: Tensor, sure: Tensor) -> Tensor:
-        """(n, K+1) logits, with those nodes mixed that the LR image is not ``sure`` of."""
-        unsure = (sure < self.refined_below).to(logits.dtype)
-        return torch.cat([logits[:, :-1], logits[:, -1:] + MIXED * unsure[:, None]], 1)
-
     def layer(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Apply a layer, its normalisation and its activation."""
         if not (self.recompute and torch.is_grad_enabled()):
@@ -303,8 +296,7 @@ class FirstStage(Growing):
         features = self.convolve(x).movedim(1, -1)[level.batch_index, z, y, c]
         lr = interpolate(labels, level, self.phases, 0)
         logits = self.classify(join(features, [lr] if self.context else []))
-        sure = lr.amax(1)
-        return Nodes(features, self.left_open(logits, sure), sure)
+        return Nodes(features, logits, lr.amax(1))
 
     def convolve(self, x: Tensor) -> Tensor:
         """X (batch, K+noise, z, y, x) -> features (batch, c, z, y, x)."""
@@ -356,12 +348,13 @@ class Refinement(Growing):
         x = join(x, around)
         x = self.layer(lambda x: functional.relu(self.norm2(self.conv1(x, families))), x)
         x = self.layer(lambda x: functional.relu(self.norm3(self.conv2(x, families))), x)
-        sure = lr.amax(1)
-        return Nodes(x, self.left_open(self.classify(join(x, around)), sure), sure)
+        return Nodes(x, self.classify(join(x, around)), lr.amax(1))
 
 
 def join(features: Tensor, around: list[Tensor]) -> Tensor:
     """(n, c) features and the phases around them, as one."""
+    if not around:
+        return features
     return torch.cat([features, *(phases.to(features.dtype) for phases in around)], 1)
 
 
@@ -404,7 +397,7 @@ class Generator(nn.Module):
         z, y, x = level.coordinates.unbind(-1)
         outside = block.labels[level.batch_index, z, y, x] == OUTSIDE
         noise = self._decision_noise(block, level, 1)
-        decided = self.decide(nodes.logits, 1, noise).masked_fill_(outside, OUTSIDE)
+        decided = self.decide(nodes, 1, noise).masked_fill_(outside, OUTSIDE)
         levels, classes, known = [level], [decided], block.labels
         for s in range(2, stage + 1):
             if self.settings.neighbours:
@@ -419,7 +412,7 @@ class Generator(nn.Module):
                 )
             levels.append(level)
             noise = self._decision_noise(block, level, s)
-            classes.append(self.decide(nodes.logits, s, noise))
+            classes.append(self.decide(nodes, s, noise))
         grown_tree = Octree(block.shape, tuple(levels), tuple(classes), self.phases)
         return _core(grown_tree, nodes, noise, block.core)
 
@@ -427,11 +420,16 @@ class Generator(nn.Module):
         """Gradients for the stage in training alone."""
         return torch.set_grad_enabled(torch.is_grad_enabled() and stage == last)
 
-    def decide(self, logits: Tensor, stage: int, noise: Tensor | None = None) -> Tensor:
+    def decide(self, nodes: Nodes, stage: int, noise: Tensor | None = None) -> Tensor:
         """(n,) uint8 classes; the last stage knows no mixed."""
-        scores = logits.detach() if noise is None else logits.detach() + noise
-        known = scores[:, : self.phases] if stage == self.final else scores
-        return known.argmax(-1).to(torch.uint8)
+        logits = nodes.logits.detach()
+        scores = logits if noise is None else logits + noise
+        if stage == self.final:
+            return scores[:, : self.phases].argmax(-1).to(torch.uint8)
+        block = self.stages[stage - 1]
+        assert isinstance(block, Growing)
+        unsure = nodes.sure < block.refined_below
+        return scores.argmax(-1).to(torch.uint8).masked_fill_(unsure, self.phases)
 
     def freeze_before(self, stage: int) -> None:
         """Train stage ``stage`` alone: earlier stages neither learn nor change statistics."""
@@ -458,7 +456,9 @@ class Generator(nn.Module):
             return None
         at = (block.origin << level.depth)[level.batch_index] + level.coordinates
         seed = block.seed + ((level.depth + DRAWS) << 40)
-        return temperature * gumbel(_smooth_noise(level, at, seed, self.phases + 1))
+        families = at[::CHILDREN] >> 1  # whole ones, whatever the block's origin
+        noise = smooth_noise(families, seed, self.phases + 1).flatten(0, 1)
+        return temperature * gumbel(noise)
 
     def _input(self, block: Block) -> Tensor:
         """One-hot LR phases and noise: (batch, K + noise, z, y, x)."""
@@ -473,15 +473,6 @@ class Generator(nn.Module):
         at = block.origin[:, None, None, None] + grid
         noise = coordinate_noise(at, block.seed, self.settings.noise)
         return torch.cat([one_hot, noise.movedim(-1, 1)], 1)
-
-
-def _smooth_noise(level: Level, at: Tensor, seed: int, channels: int) -> Tensor:
-    """(n, channels) of the cells of a level, ``at`` (n, 3) of the whole volume."""
-    if level.depth:  # whole families, whatever the block's origin
-        return smooth_noise(at[::CHILDREN] >> 1, seed, channels).flatten(0, 1)
-    child = ((at & 1) * torch.tensor([4, 2, 1], device=at.device)).sum(-1)
-    coarse, which = torch.unique(at >> 1, dim=0, return_inverse=True)
-    return smooth_noise(coarse, seed, channels)[which, child]
 
 
 def _core(grown: Octree, nodes: Nodes, noise: Tensor | None, core: Box) -> Growth:
