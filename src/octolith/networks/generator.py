@@ -276,7 +276,7 @@ class Nodes(NamedTuple):
 class FirstStage(Growing):
     """Dense convolutions on the LR grid (paper 1, table A1, stage 1)."""
 
-    def __init__(self, settings: GeneratorSettings, phases: int, last: bool) -> None:
+    def __init__(self, settings: GeneratorSettings, phases: int) -> None:
         super().__init__()
         a, b = settings.widths[0]
         k = settings.first_kernel
@@ -288,7 +288,7 @@ class FirstStage(Growing):
         self.conv3 = nn.Conv3d(b, b, 3, padding=1)
         self.norm3 = _norm(settings, nn.BatchNorm3d, b)
         around = phases * settings.context
-        self.classify = Classifier(b, around, phases, settings.context, last)
+        self.classify = Classifier(b, around, phases, settings.context, last=False)
 
     def forward(self, x: Tensor, labels: Tensor, level: Level) -> Nodes:
         """X (batch, K+noise, z, y, x) -> the nodes of the level."""
@@ -365,7 +365,7 @@ class Generator(nn.Module):
     ----------
     settings : architecture.
     phases : K.
-    stages : S = log2(scale) + 1 of the finished generator.
+    stages : S = log2(scale) + 1 of the finished generator, at least 2.
     engine : that computes the sparse convolutions (`octolith.octree.ENGINES`); the weights are
         the same for all.
     """
@@ -377,7 +377,7 @@ class Generator(nn.Module):
         self.engine = engine
         self.settings, self.phases, self.final = settings, phases, stages
         widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
-        blocks: list[nn.Module] = [FirstStage(settings, phases, last=stages == 1)]
+        blocks: list[nn.Module] = [FirstStage(settings, phases)]
         for s in range(1, stages):
             blocks.append(
                 Refinement(settings, phases, widths[s - 1][1], widths[s], last=s == stages - 1)
