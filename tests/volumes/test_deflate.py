@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from types import SimpleNamespace
+
 import h5py
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from octolith.errors import InputError
 from octolith.volumes import create_volume, open_volume, write_volume
-from octolith.volumes.deflate import readable
+from octolith.volumes.deflate import DeflatedArray, readable
 
 SHAPE = (13, 9, 21)
 
@@ -83,6 +86,51 @@ def test_what_nobody_wrote_is_zero(tmp_path):
         assert volume[:, 0, 0].tolist() == [0] * 4 + [1] * 4 + [0] * 5
 
 
+@pytest.mark.parametrize("written", [0, 4])
+def test_chunks_that_another_program_left_out_have_the_fill_value(tmp_path, written):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset(
+            "scan", SHAPE, "u2", chunks=(4, 5, 6), compression="gzip", fillvalue=9
+        )
+        data[:written] = 1
+    with open_volume(path) as volume:
+        assert volume[:, 8, 20].tolist() == [1] * written + [9] * (13 - written)
+
+
+@pytest.mark.parametrize(("shuffle", "skipped"), [(False, 1), (True, 1), (True, 2), (True, 3)])
+def test_chunks_stored_without_a_filter(tmp_path, rng, shuffle, skipped):
+    """Bit k of the mask says that filter k was skipped, as it is where gzip fails."""
+    path, corner = tmp_path / "a.h5", (12, 5, 18)
+    chunk = rng.integers(0, 65536, (4, 5, 6), dtype=np.uint16)
+    data = chunk.tobytes()
+    if shuffle and not skipped & 1:
+        data = np.frombuffer(data, np.uint8).reshape(-1, 2).T.tobytes()
+    if shuffle and not skipped & 2:
+        data = zlib.compress(data)
+    with h5py.File(path, "w") as file:
+        scan = file.create_dataset(
+            "scan", SHAPE, "u2", chunks=chunk.shape, compression="gzip", shuffle=shuffle
+        )
+        scan.id.write_direct_chunk(corner, data, filter_mask=skipped)
+    with open_volume(path) as volume:
+        np.testing.assert_array_equal(volume[12:, 5:, 18:], chunk[:1, :4, :3])
+
+
+def test_chunks_are_not_looked_up_before_they_are_read(tmp_path, rng):
+    """HDF5 goes through all chunks to say where one is: a volume would take their square."""
+    array = rng.integers(0, 100, SHAPE, dtype=np.uint8)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset("scan", data=array, chunks=(4, 5, 6), compression="gzip")
+        known = {
+            name: getattr(data, name)
+            for name in ("shape", "dtype", "chunks", "shuffle", "fillvalue")
+        }
+        only_reads = SimpleNamespace(read_direct_chunk=data.id.read_direct_chunk)
+        found = DeflatedArray(tmp_path / "a.h5", SimpleNamespace(id=only_reads, **known))
+        np.testing.assert_array_equal(found[:, :, :], array)
+
+
 def test_a_damaged_chunk_is_named(tmp_path, rng):
     path = tmp_path / "a.h5"
     write_volume(path, rng.integers(0, 99, (128, 64, 64), dtype=np.uint8), (1, 1, 1))
@@ -95,3 +143,12 @@ def test_a_damaged_chunk_is_named(tmp_path, rng):
         assert volume[:64].max() == 98
         with pytest.raises(InputError, match=r"a.h5: found a damaged chunk at \(64, 0, 0\)"):
             volume.read()
+
+
+def test_a_damaged_index_of_the_chunks(tmp_path):
+    path = tmp_path / "a.h5"
+    write_volume(path, np.zeros(SHAPE, np.uint8), (1, 1, 1))
+    head, tree, tail = path.read_bytes().rpartition(b"TREE")
+    path.write_bytes(head + b"?" * len(tree) + tail)
+    with pytest.raises(InputError, match=r"a.h5: found a broken HDF5 file \(.*B-tree signature"):
+        open_volume(path)

@@ -62,6 +62,15 @@ def test_labels_with_their_names(tmp_path, berea):
     assert ["3", "clay", "0.1000"] in rows
 
 
+def test_bits_have_labels_and_grey_levels(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.arange(60).reshape(3, 4, 5) < 15, photometric=1)
+    facts = json.loads(said("inspect", tmp_path / "a.tif", "--json"))
+    assert facts["labels"] == {"0": 0.75, "1": 0.25}
+    with open_volume(tmp_path / "a.tif") as volume:
+        assert survey(volume).grey["mean"] == 0.25
+    assert "0.7500" in said("inspect", tmp_path / "a.tif")
+
+
 def test_for_programs(grey):
     path, array = grey
     facts = json.loads(said("inspect", path, "--json"))

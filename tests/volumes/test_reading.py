@@ -62,7 +62,28 @@ def test_tiff(tmp_path, grey, options, dtype):
 def test_bilevel_tiff(tmp_path, rng):
     array = rng.random((11, 13, 17)) < 0.2
     tifffile.imwrite(tmp_path / "a.tif", array, **PLAIN)
-    same(tmp_path / "a.tif", array)
+    same(tmp_path / "a.tif", array.astype(np.uint8))
+
+
+@pytest.mark.parametrize("suffix", ["npy", "h5", "zarr", "raw", "png"])
+def test_bits_are_read_as_numbers(tmp_path, rng, suffix):
+    bits = rng.random((11, 13, 17)) < 0.2
+    path, options = tmp_path / f"a.{suffix}", {}
+    if suffix == "npy":
+        np.save(path, bits)
+    elif suffix == "h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("scan", data=bits, compression="gzip")
+    elif suffix == "zarr":
+        zarr.create_array(path, data=bits)
+    elif suffix == "raw":
+        path.write_bytes(bits.tobytes())
+        options = parse_reader("shape=11x13x17 dtype=bool")
+    else:
+        path = tmp_path
+        for number, plane in enumerate(bits):
+            Image.fromarray(plane).save(tmp_path / f"{number}.png", bits=1)
+    same(path, bits.astype(np.uint8), **options)
 
 
 def test_stack_written_page_by_page(tmp_path, grey):
@@ -91,6 +112,15 @@ def test_imagej_spacing_is_one_unit_unless_said(tmp_path, grey):
         tmp_path / "a.tif", grey, imagej=True, resolution=(2, 2), metadata={"unit": "um"}
     )
     same(tmp_path / "a.tif", grey, (1.0, 0.5, 0.5))
+
+
+def test_imagej_spacing_of_a_stack_under_one_page(tmp_path, grey):
+    """So ImageJ writes what is larger than 4 GB."""
+    tifffile.imwrite(
+        tmp_path / "a.tif", grey, imagej=True, truncate=True, resolution=(2, 2),
+        metadata={"spacing": 1.5, "unit": "um", "axes": "ZYX"},
+    )  # fmt: skip
+    assert same(tmp_path / "a.tif", grey, (1.5, 0.5, 0.5)).startswith("ImageJ TIFF, 1 page")
 
 
 def test_imagej_pixels_are_no_length(tmp_path, grey):
@@ -310,6 +340,26 @@ def test_images_from_files_and_globs(tmp_path, rng):
     assert (both.names, both.pixel_um) == (["q.png", "p2.tif"], 0.25)
     with pytest.raises(InputError, match=r"p2.tif: found a pixel of 0.5 µm, expected None"):
         open_images(f"{tmp_path}/q.png; {tmp_path}/p2.tif")
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png"])
+def test_images_of_bits_are_numbers(tmp_path, rng, suffix):
+    bits = rng.random((5, 6)) < 0.5
+    path = tmp_path / f"a.{suffix}"
+    tifffile.imwrite(path, bits) if suffix == "tif" else Image.fromarray(bits).save(path)
+    (image,) = open_images(str(path)).images
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, bits)
+
+
+def test_mosaics_of_any_size_are_read(tmp_path):
+    """Pillow by itself takes an image of more than 179 megapixels for an attack."""
+    mosaic = Image.new("L", (60000, 3000))
+    mosaic.putpixel((59999, 2999), 7)
+    mosaic.save(tmp_path / "a.png", compress_level=1)
+    (image,) = open_images(str(tmp_path / "a.png")).images
+    assert image.shape == (3000, 60000)
+    assert image[-1, -1] == 7
 
 
 def test_every_page_of_a_stack_is_an_image(tmp_path, grey):

@@ -29,13 +29,21 @@ def encode(chunk: np.ndarray) -> bytes:
 
 
 def readable(dataset: h5py.Dataset) -> bool:
-    """Whether a dataset's chunks went through gzip, perhaps after the shuffle, and nothing else."""
+    """Whether a dataset has chunks that went through gzip, perhaps after the shuffle, and no more.
+
+    Raises
+    ------
+    RuntimeError : HDF5's index of the chunks is damaged.
+    """
     plan = dataset.id.get_create_plist()
     filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
-    return filters in (
+    deflated = filters in (
         [h5py.h5z.FILTER_DEFLATE],
         [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE],
     )
+    # As long as no chunk at all is stored, HDF5 leaves the size of each undefined, and h5py asks
+    # for that much memory.
+    return deflated and dataset.id.get_storage_size() > 0
 
 
 class DeflatedArray:
@@ -48,7 +56,6 @@ class DeflatedArray:
         # Each of these asks HDF5 anew.
         self._edges: tuple[int, ...] = dataset.chunks
         self._shuffled: bool = dataset.shuffle
-        self._fill = dataset.fillvalue
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
         """Read a window of integers and slices with a positive step."""
@@ -78,17 +85,29 @@ class DeflatedArray:
         return values
 
     def _chunk(self, corner: tuple[int, ...]) -> np.ndarray:
-        size = math.prod(self._edges) * self.dtype.itemsize
-        if self._dataset.id.get_chunk_info_by_coord(corner).byte_offset is None:
-            return np.full(self._edges, self._fill, self.dtype)
+        """The values of the chunk at ``corner``, perhaps without those beyond the dataset's end."""
         try:
-            _, data = self._dataset.id.read_direct_chunk(corner)
-            plain = np.frombuffer(imagecodecs.zlibng_decode(data, out=size), np.uint8)
+            skipped, data = self._dataset.id.read_direct_chunk(corner)
+            return self._through_hdf5(corner) if skipped else self._decoded(data)
         except (RuntimeError, OSError) as error:
+            complaint = error
+        # A chunk that nobody wrote ends here, too. HDF5 gives its fill value at once; to be asked
+        # whether it was written, HDF5 would go through all chunks.
+        try:
+            return self._through_hdf5(corner)
+        except (RuntimeError, OSError):
             raise InputError(
-                self._path, f"a damaged chunk at {corner} ({error})", "a whole file",
+                self._path, f"a damaged chunk at {corner} ({complaint})", "a whole file",
                 "Copy or make it again.",
             ) from None  # fmt: skip
+
+    def _decoded(self, data: bytes) -> np.ndarray:
+        size = math.prod(self._edges) * self.dtype.itemsize
+        plain = np.frombuffer(imagecodecs.zlibng_decode(data, out=size), np.uint8)
         if self._shuffled:
             plain = np.ascontiguousarray(plain.reshape(self.dtype.itemsize, -1).T)
         return plain.view(self.dtype).reshape(self._edges)
+
+    def _through_hdf5(self, corner: tuple[int, ...]) -> np.ndarray:
+        window = tuple(slice(c, c + e) for c, e in zip(corner, self._edges, strict=True))
+        return np.asarray(self._dataset[window])

@@ -163,9 +163,7 @@ def open_hdf5(path: Path, dataset: str | None = None) -> Source:
     try:
         file = h5py.File(path, "r", locking="best-effort")
     except OSError as error:
-        raise InputError(
-            path, f"a broken HDF5 file ({error})", "a whole one", "Write or copy it again."
-        ) from None
+        raise _broken(path, error) from None
     try:
         found = _find(path, file, dataset)
         size = found.attrs.get("element_size_um")
@@ -177,9 +175,18 @@ def open_hdf5(path: Path, dataset: str | None = None) -> Source:
             _provenance(found),
             file.close,
         )
+    except RuntimeError as error:
+        file.close()
+        raise _broken(path, error) from None
     except BaseException:
         file.close()
         raise
+
+
+def _broken(path: Path, error: Exception) -> InputError:
+    return InputError(
+        path, f"a broken HDF5 file ({error})", "a whole one", "Write or copy it again."
+    )
 
 
 def _find(path: Path, file: h5py.File, name: str | None) -> h5py.Dataset:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = (".tif", ".tiff", ".png", ".bmp", ".pgm", ".jpg", ".jpeg", ".npy")
 FORMATS = ("PNG", "BMP", "PPM", "JPEG")
+# Pillow takes more than 179 megapixels for an attack; mosaics have more, and are the user's own.
+Image.MAX_IMAGE_PIXELS = None
 # Pillow's names for what a pixel is; a palette's index is a label.
 MODES = {"1": "bool", "L": "u1", "P": "u1", "I;16": "u2", "I;16B": ">u2", "I": "i4", "F": "f4"}
 

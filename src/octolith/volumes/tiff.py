@@ -48,7 +48,7 @@ def open_tiff(path: Path) -> Source:
         return Source(
             tifffile.memmap(path, mode="r") if contiguous else _Decoded(path, _Pages(stack)),
             f"{'Big' * tif.is_bigtiff}{dialect}, {len(stack.pages)} page(s), compression: {how}",
-            _voxel_size(tif),
+            _voxel_size(tif, stack),
             provenance={"reader": f"tifffile {tifffile.__version__}"},
             close=tif.close,
         )
@@ -155,15 +155,16 @@ class _Pages:
         return np.reshape(planes, numbers.shape + planes[0].shape)
 
 
-def _voxel_size(tif: tifffile.TiffFile) -> Triple | None:
+def _voxel_size(tif: tifffile.TiffFile, stack: tifffile.TiffPageSeries) -> Triple | None:
     if tif.ome_metadata:
         return _ome_voxel_size(tif.ome_metadata)
     across, down, unit = _resolution(tif.pages.first)
     if tif.imagej_metadata:
         scale = micrometres(str(tif.imagej_metadata.get("unit", "")))
         if scale is not None and across and down:
-            # ImageJ writes no spacing where it is one unit.
-            depth = float(tif.imagej_metadata.get("spacing", 1.0)) if len(tif.pages) > 1 else across
+            # ImageJ writes no spacing where it is one unit, and one page for a stack above 4 GB.
+            deep = stack.ndim > 2
+            depth = float(tif.imagej_metadata.get("spacing", 1.0)) if deep else across
             return depth * scale, down * scale, across * scale
     pixel = (down * unit, across * unit)
     if 0 < max(pixel) < COARSEST_PIXEL_UM:

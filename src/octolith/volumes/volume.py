@@ -60,7 +60,7 @@ class Volume:
     Attributes
     ----------
     shape : (z, y, x).
-    dtype : of a voxel, in the byte order of this machine.
+    dtype : of a voxel, in the byte order of this machine; bool is read as uint8.
     voxel_size_um : (z, y, x) in µm, or None if nobody said.
     phases : what the labels mean; None for a grey image or labels of unknown meaning.
     provenance : where the values come from.
@@ -156,7 +156,7 @@ def keep_axes(path: object, array: Lazy, count: int, mend: str) -> Lazy:
 
 
 def plain_dtype(path: object, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype in this machine's byte order.
+    """The dtype that values are read as: in this machine's byte order, uint8 for bool.
 
     Raises
     ------
@@ -165,7 +165,8 @@ def plain_dtype(path: object, dtype: np.dtype[Any]) -> np.dtype[Any]:
     dtype = np.dtype(dtype)
     if dtype.kind not in "buif" or dtype.itemsize > 8:
         raise InputError(path, f"values of type {dtype}", "integers, bool or float")
-    return dtype.newbyteorder("=")
+    # NumPy refuses to subtract bools, and so to take their quantiles.
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
 
 
 def complete_index(index: Index) -> tuple[int | slice, ...]:
