@@ -62,6 +62,10 @@ class Layout:
         """Losses and rates of one stage, a row an epoch."""
         return self.path("train", f"stage{stage}", "log.csv")
 
+    def training_picture(self, stage: object, epoch: int) -> str:
+        """Generated planes over real ones, after an epoch that was checked."""
+        return self.path("train", f"stage{stage}", "samples", f"epoch{epoch:04d}.png")
+
     def block_group(self, realisation: object, group: object) -> str:
         """The octrees of one job's blocks."""
         return self.path("superresolve", f"realisation{realisation}", f"group{group}.h5")

@@ -89,6 +89,26 @@ def count_values(values: np.ndarray) -> Counter[int]:
     return Counter(dict(zip(found.tolist(), counts.tolist(), strict=True)))
 
 
+def count_codes(labels: np.ndarray) -> np.ndarray:
+    """How often each code occurs in uint8 labels, plane by plane: counting takes 8 bytes a voxel.
+
+    Parameters
+    ----------
+    labels : (z, y, x) or (y, x), which is counted row by row.
+
+    Returns
+    -------
+    (256,) voxels of each code.
+
+    >>> count_codes(np.uint8([[0, 1, 1], [1, 255, 1]]))[[0, 1, 2, 255]].tolist()
+    [1, 4, 0, 1]
+    """
+    counts = np.zeros(256, np.int64)
+    for plane in labels:
+        counts += np.bincount(plane.ravel(), minlength=256)
+    return counts
+
+
 def in_words(counts: Counter[int]) -> str:
     """Up to eight values and how often each occurs.
 

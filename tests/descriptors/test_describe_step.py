@@ -69,6 +69,17 @@ def test_patches_have_one_physical_size(sample: dict[str, Path], tmp_path: Path)
     assert set(table.loc[table["image"] == "HR", "direction"]) == {"x", "y"}
 
 
+def test_one_place_has_too_few_sections_for_halves(sample: dict[str, Path], tmp_path: Path) -> None:
+    """The truth's three sections: LR and SR have a distance from them, but not they from theirs."""
+    settings = DescribeSettings(patches=1, descriptors=("frechet_distance",))
+    table = run(sample, "frechet_distance", tmp_path / "t.csv", settings)
+    of = table[table["descriptor"] == "frechet_to_truth"]
+    assert of["image"].tolist() == ["LR", "SR", "SR"]
+    compare([tmp_path / "t.csv"], tmp_path / "comparison.csv")
+    found = pd.read_csv(tmp_path / "comparison.csv").set_index("reference")
+    assert found.loc[["HR", "truth"], ["lr_distance", "sr_distance"]].notna().all(axis=None)
+
+
 def test_the_table_follows_the_seed_and_the_settings(
     sample: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from octolith.errors import InputError
 from octolith.phases import Phases
-from octolith.segmentation import resample
+from octolith.segmentation import Segmenter, resample
 from octolith.settings.steps import DenoiseSettings, PyramidSettings, SegmentationSettings
 from octolith.steps.pyramid import pyramid
 from octolith.steps.segment import segment, segment_images
@@ -75,6 +76,18 @@ class TestVolumes:
         np.testing.assert_array_equal(sliced, whole)
         truth = (np.arange(20) >= 9)[:, None, None]
         assert np.mean(whole == truth) > (0.85 if method == "none" else 0.95)
+
+    def test_counting_takes_little_beside_the_slab(self, rng):
+        """Planes may be so large that eight bytes a voxel of a slab are more than the job has."""
+        part = rng.integers(0, 2, (64, 128, 128), np.uint8)
+        segmenter = Segmenter(HALVES, TWO, "rock")
+        tracemalloc.start()
+        for _ in segmenter.labels(lambda: iter([part]), lambda: iter([part])):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 6 * part.nbytes
+        assert segmenter.codes[:2].tolist() == [part.size, 0]
 
     def test_labels_and_what_is_outside(self, given, run):
         labels = np.array([[[0, 1, 7, 9]]], np.int8)
@@ -183,8 +196,9 @@ class TestImages:
         with pytest.raises(InputError, match="column hr_voxel_um"):
             self.segmented(tmp_path, images(np.eye(9, dtype=np.uint8)), pixel_um_given=None)
 
-    def test_the_figure_shows_the_first_image(self, tmp_path, images):
-        paths = images(np.eye(9, dtype=np.uint8))
+    @pytest.mark.parametrize("dtype", [np.uint8, bool])
+    def test_the_figure_shows_the_first_image(self, tmp_path, images, dtype):
+        paths = images(np.eye(9, dtype=dtype))
         self.segmented(tmp_path, paths, figure_stem=tmp_path / "figures" / "hr")
         assert (tmp_path / "figures" / "hr.png").exists()
 

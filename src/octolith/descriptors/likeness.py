@@ -16,6 +16,8 @@ from octolith.errors import InputError
 from octolith.phases import Phases
 
 WINDOW = 7
+# A Gaussian has a spread from so many images on.
+FEWEST = 2
 
 
 def similarity(
@@ -121,7 +123,7 @@ def frechet_distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) 
     InputError : fewer than two vectors in a set.
     """
     a, b = np.array(first, dtype=float), np.array(second, dtype=float)
-    if len(a) < 2 or len(b) < 2:
+    if min(len(a), len(b)) < FEWEST:
         raise InputError("Fréchet distance", f"{len(a)} and {len(b)} images", "two at least")
     apart = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
     # With C = X'X the trace of the root is the nuclear norm of X1 X2', which needs no C at all.

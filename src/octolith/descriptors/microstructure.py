@@ -10,6 +10,7 @@ import numpy as np
 
 from octolith.errors import InputError
 from octolith.phases import Phases
+from octolith.slabs import count_codes
 from octolith.volumes import OUTSIDE
 
 
@@ -93,7 +94,7 @@ class Microstructure:
     @cached_property
     def histogram(self) -> np.ndarray:
         """(256,) voxels of each code."""
-        return np.sum([np.bincount(plane.ravel(), minlength=256) for plane in self.labels], axis=0)
+        return count_codes(self.labels)
 
     @property
     def counts(self) -> np.ndarray:

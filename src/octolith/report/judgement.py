@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from octolith.blocks import spans
 from octolith.report.charts import chosen_epoch
 from octolith.report.run import Run
 from octolith.report.views import AXES, Box
@@ -270,11 +271,12 @@ def _missing_phases(run: Run, fractions: dict[str, dict[str, float]]) -> list[st
 def _imprint(run: Run, box: Box) -> list[str]:
     """Whether the grid of LR cells, or of blocks, shows in SR as too many unlike neighbours."""
     part = box.read(run.sr[0], run.scale)
-    block = run.config.superresolve.block * run.scale
+    block = run.config.superresolve.block
     ratios: dict[str, dict[str, float]] = {"LR voxels": {}, "blocks": {}}
     for axis, name in enumerate(AXES):
         first = box.low[axis] * run.scale
-        cells, blocks = grid_excess(np.moveaxis(part, axis, 0), first, run.scale, block)
+        seams = [low * run.scale for low, _ in spans(run.lr.shape[axis], block)]
+        cells, blocks = grid_excess(np.moveaxis(part, axis, 0), first, run.scale, seams)
         ratios["LR voxels"][name], ratios["blocks"][name] = cells, blocks
     return [
         f"Phases change up to {number(max(along.values()))} times as often across the faces of "
@@ -285,14 +287,17 @@ def _imprint(run: Run, box: Box) -> list[str]:
     ]
 
 
-def grid_excess(part: np.ndarray, first: int, cell: int, block: int) -> tuple[float, float]:
+def grid_excess(
+    part: np.ndarray, first: int, cell: int, seams: Sequence[int]
+) -> tuple[float, float]:
     """How many times more often phases change from plane to plane across the faces of a grid.
 
     Parameters
     ----------
     part : SR labels, the planes along its first axis.
     first : place of the first plane in the whole volume.
-    cell, block : edges of LR voxels and of blocks, in SR voxels.
+    cell : edge of an LR voxel, in SR voxels.
+    seams : the planes that blocks begin with, in the whole volume.
 
     Returns
     -------
@@ -300,9 +305,9 @@ def grid_excess(part: np.ndarray, first: int, cell: int, block: int) -> tuple[fl
     1 where chance may explain the difference.
     """
     shares = np.array([_unlike(a, b) for a, b in pairwise(np.ascontiguousarray(part))])
-    # The face after plane p belongs to a cell of edge e where p + 1 is a multiple of e.
+    # The face after plane p is one of LR voxels where p + 1 is a multiple of their edge.
     plane = np.arange(1, len(part)) + first
-    of_block = plane % block == 0
+    of_block = np.isin(plane, seams)
     of_cell = (plane % cell == 0) & ~of_block
     inside = shares[~of_cell & ~of_block]
     return _excess(shares[of_cell], inside), _excess(shares[of_block], shares[of_cell])

@@ -204,16 +204,20 @@ def _descriptors(run: Run) -> list[Descriptor]:
 
 def _training(run: Run, stage: int) -> dict[str, Any]:
     log = run.training[stage - 1]
-    folder = Path(run.layout.training_log(stage)).parent / "samples"
-    samples = sorted(folder.glob("epoch*.png"))
+
+    def picture(epoch: int) -> Path:
+        return Path(run.layout.training_picture(stage, epoch))
+
+    # A longer training before may have left pictures of later epochs.
+    pictured = [epoch for epoch in log["epoch"] if picture(epoch).is_file()]
     return {
         "stage": stage,
         "chosen": charts.chosen_epoch(log),
         "epochs": int(log["epoch"].max()),
         "seconds": float(log["seconds"].max()) if "seconds" in log else math.nan,
         "charts": charts.training_charts(stage, log),
-        "sample": pictures.file_uri(samples[-1]) if samples else "",
-        "sample_epoch": int(samples[-1].stem.removeprefix("epoch")) if samples else 0,
+        "sample": pictures.file_uri(picture(pictured[-1])) if pictured else "",
+        "sample_epoch": pictured[-1] if pictured else 0,
     }
 
 

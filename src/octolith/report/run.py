@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ import numpy as np
 import pandas as pd
 
 from octolith import machine
+from octolith.blocks import groups
 from octolith.descriptors.comparison import read_table
 from octolith.errors import InputError
 from octolith.layout import Layout
 from octolith.phases import Phases
 from octolith.settings import Config, Sample
-from octolith.slabs import phases_of, read_label_slabs, voxel_size_of
+from octolith.settings.steps import DESCRIPTORS, MORE_DESCRIPTORS
+from octolith.slabs import count_codes, phases_of, read_label_slabs, voxel_size_of
 from octolith.volumes import ImageSet, Volume, open_volume, read_images
 
 COMPARED = ["descriptor", "phase", "other", "reference", "lr_distance", "sr_distance", "unit",
@@ -87,7 +90,8 @@ class Run:
     @property
     def block_groups(self) -> list[Path]:
         """The octrees of the first realisation."""
-        return _numbered(self.layout.block_group(0, "*"))
+        numbers = _groups(self.config, self.lr)
+        return [Path(self.layout.block_group(0, number)) for number in numbers]
 
     def figure(self, step: str, name: str) -> Path | None:
         """The SVG or else the PNG of a figure that a step has drawn, or None."""
@@ -118,10 +122,11 @@ def open_run(config: Config, sample: Sample) -> Iterator[Run]:
             return stack.enter_context(open_volume(path)) if Path(path).is_file() else None
 
         lr = labels(layout.lr_labels)
-        paths = _numbered(layout.sr_labels("*")) or [Path(_required(layout.sr_labels(0)))]
-        wanted = config.superresolve.realisations
-        sr = [labels(str(path)) for path in paths[:wanted]]
+        further = map(layout.sr_labels, range(1, config.superresolve.realisations))
+        sr = [labels(layout.sr_labels(0)), *(labels(p) for p in further if Path(p).is_file())]
         _check_shapes(lr, sr, config.scale)
+        numbers = _groups(config, lr)
+        known = ["truth"] if sample.truth else []
         yield Run(
             config=config,
             sample=sample,
@@ -132,7 +137,7 @@ def open_run(config: Config, sample: Sample) -> Iterator[Run]:
             truth=optional(layout.truth_labels) if sample.truth else None,
             given={
                 name: volume
-                for name in ("lr", "truth")
+                for name in ("lr", *known)
                 if (volume := optional(layout.image(name))) is not None
             },
             hr=read_images(_required(layout.hr_labels)),
@@ -143,7 +148,7 @@ def open_run(config: Config, sample: Sample) -> Iterator[Run]:
             },
             networks={
                 image: _table(path, MEASURED)
-                for image in ("LR", "SR", "truth")
+                for image in ("LR", "SR", *known)
                 if Path(path := layout.network(image.lower(), "properties.csv")).is_file()
             },
             change=(
@@ -155,8 +160,8 @@ def open_run(config: Config, sample: Sample) -> Iterator[Run]:
                 _table(layout.training_log(stage), ["epoch", "wasserstein"])
                 for stage in range(1, config.stages + 1)
             ],
-            nodes=_nodes(layout, len(sr)),
-            jobs=_jobs(layout),
+            nodes=_nodes(layout, len(sr), numbers),
+            jobs=_jobs(config, sample, numbers),
         )
 
 
@@ -164,13 +169,13 @@ def phase_fractions(volume: Volume, phases: Phases) -> dict[str, float]:
     """Share of each phase in a whole volume, streamed; what is outside the rock is not counted."""
     counts = np.zeros(len(phases), np.int64)
     for slab in read_label_slabs(volume, f"count {Path(str(volume.path)).name}"):
-        counts += np.bincount(slab.ravel(), minlength=256)[: len(phases)]
+        counts += count_codes(slab)[: len(phases)]
     return _shares(counts, phases)
 
 
 def image_fractions(images: ImageSet, phases: Phases) -> dict[str, float]:
     """Share of each phase in all pixels of a set of images."""
-    counts = sum(np.bincount(i.ravel(), minlength=256)[: len(phases)] for i in images.images)
+    counts = sum(count_codes(image)[: len(phases)] for image in images.images)
     return _shares(np.asarray(counts), phases)
 
 
@@ -187,12 +192,10 @@ def _required(path: str) -> str:
     return path
 
 
-def _numbered(pattern: str) -> list[Path]:
-    """Files that differ in a number, in its order."""
-    folder, name = Path(pattern).parent, Path(pattern).name
-    before = name.index("*")
-    found = [p for p in folder.glob(name) if p.stem[before:].isdigit()]
-    return sorted(found, key=lambda path: int(path.stem[before:]))
+def _groups(config: Config, lr: Volume) -> range:
+    """The numbers of the jobs that super-resolve the volume; files of others are of runs before."""
+    settings = config.superresolve
+    return range(len(groups(lr.shape, settings.block, settings.blocks_per_job)))
 
 
 def _check_shapes(lr: Volume, sr: Sequence[Volume], scale: int) -> None:
@@ -218,23 +221,24 @@ def _table(path: str, columns: list[str]) -> pd.DataFrame:
     return frame
 
 
-def _nodes(layout: Layout, realisations: int) -> pd.DataFrame:
-    tables = []
-    for realisation in range(realisations):
-        for path in _numbered(layout.block_counts(realisation, "*")):
-            table = _table(str(path), ["block", "stage", "nodes", "dense", "mixed"])
-            tables.append(table.assign(realisation=realisation))
-    if not tables:
-        raise InputError(layout.block_counts(0, "*"), "no such file", "counts of nodes",
-                         "Run superresolve again.")  # fmt: skip
+def _nodes(layout: Layout, realisations: int, numbers: range) -> pd.DataFrame:
+    columns = ["block", "stage", "nodes", "dense", "mixed"]
+    tables = [
+        _table(layout.block_counts(realisation, number), columns).assign(realisation=realisation)
+        for realisation in range(realisations)
+        for number in numbers
+    ]
     both = ["realisation", "stage"]
     return pd.concat(tables).groupby(both, as_index=False)[["nodes", "dense", "mixed"]].sum()
 
 
-def _jobs(layout: Layout) -> pd.DataFrame:
+def _jobs(config: Config, sample: Sample, numbers: range) -> pd.DataFrame:
     """What Snakemake measured of each job; it writes NA or '-' for jobs that were too short."""
+    layout = Layout(config.results, sample.sample)
     rows = []
     for path in sorted(Path(layout.benchmark("*")).parent.glob("*.tsv")):
+        if not _wanted(path.stem, config, sample, numbers):
+            continue
         runs = pd.read_csv(path, sep="\t", na_values=["-"])
         rows.append(
             {
@@ -246,3 +250,18 @@ def _jobs(layout: Layout) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=["job", "step", "seconds", "memory_mb", "machine"])
+
+
+def _wanted(job: str, config: Config, sample: Sample, numbers: range) -> bool:
+    """Whether a job is one of these settings: those of runs before stay recorded."""
+    known = {
+        "stage": range(1, config.stages + 1),
+        "realisation": range(config.superresolve.realisations),
+        "group": numbers,
+        "subvolume": range(config.network.subvolumes),
+    }
+    dropped = {*DESCRIPTORS, *MORE_DESCRIPTORS} - {*config.describe.descriptors}
+    dropped |= set() if sample.truth else {"truth"}
+    dropped |= set() if config.network.transport else {"transport"}
+    counted = re.findall(rf"({'|'.join(known)})(\d+)", job)
+    return dropped.isdisjoint(job.split("-")) and all(int(n) in known[what] for what, n in counted)

@@ -14,7 +14,7 @@ from octolith.segmentation.bands import UNKNOWN, Bands, map_labels
 from octolith.segmentation.histogram import Histogram, grey_range
 from octolith.segmentation.suggestion import suggestion
 from octolith.settings.steps import SegmentationSettings
-from octolith.slabs import count_values, in_words
+from octolith.slabs import count_codes, count_values, in_words
 
 Parts = Callable[[], Iterator[np.ndarray]]
 """Gives an image part by part, from the first one each time it is called."""
@@ -67,7 +67,7 @@ class Segmenter:
         """
         parts = self._banded(raw, denoised) if self.recipe.labels is None else self._mapped(raw())
         for part in parts:
-            self.codes += np.bincount(part.ravel(), minlength=256)
+            self.codes += count_codes(part)
             yield part
 
     def _mapped(self, parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
