@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 
 # A configuration file is complete: another one replaces it rather than being laid over it.
-if "segmentations" not in config:
+if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml"
 

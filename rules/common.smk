@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 from functools import cache
-from glob import glob
 from math import ceil, prod
 from pathlib import Path
 
@@ -23,12 +22,14 @@ from octolith.planning import (
     train_memory,
     workload,
 )
-from octolith.pores.subvolumes import Place
+from octolith.pores.subvolumes import Place, most_um
 from octolith.provenance import Fingerprints, source_digest
 from octolith.settings import Sample, load, read_samples
 from octolith.settings.steps import EXPORT_SUFFIXES
+from octolith.slabs import THICKNESS
 from octolith.steps.ingest import voxel_size
 from octolith.volumes import open_volume, parse_reader
+from octolith.volumes.slices import matching
 
 
 def checked(function, *arguments):
@@ -70,8 +71,10 @@ ENVIRONMENT = f"{workflow.basedir}/envs/octolith.yaml"
 # In every shell command, `step NAME ...` runs a step of the library that lies beside this file,
 # and `ranks RANKS NODES NAME ...` in several processes.
 SCRIPTS = shlex.quote(f"{workflow.basedir}/workflow/scripts")
+# Without `gpu` the steps see none, and several may run beside each other.
+GPUS = "" if CONFIG.gpu else "export CUDA_VISIBLE_DEVICES=; "
 shell.prefix(
-    f'step() {{{{ python {SCRIPTS}/step.py "$@"; }}}}; '
+    f'{GPUS}step() {{{{ python {SCRIPTS}/step.py "$@"; }}}}; '
     f'ranks() {{{{ {SCRIPTS}/ranks.sh "$@"; }}}}; '
 )
 
@@ -98,9 +101,14 @@ def volume(name, image):
     return Sample(**read, lr=row.truth, lr_voxel_um=fine_um(name), lr_crop=crop)
 
 
+def images(pattern):
+    """The files that a cell of the sample sheet names, if any."""
+    return sorted(map(str, matching(pattern))) if pattern else []
+
+
 def volume_files(wildcards):
     """The file, the folder or the slices of a 3D image."""
-    return sorted(glob(volume(wildcards.sample, wildcards.image).lr))
+    return images(volume(wildcards.sample, wildcards.image).lr)
 
 
 def hr_files(wildcards):
@@ -120,11 +128,11 @@ def fingerprint(files):
 
 @cache
 def header(name, image):
-    """Shape and voxel size (µm) of a sample's 3D image, from its file's header."""
+    """Shape, voxel size (µm) and bytes a voxel of a sample's 3D image, from its file's header."""
     row = volume(name, image)
     options = parse_reader(row.lr_reader)
     with open_volume(row.lr, crop=row.lr_crop or None, **options) as opened:
-        return opened.shape, voxel_size(opened, row)[0]
+        return opened.shape, voxel_size(opened, row)[0], opened.dtype.itemsize
 
 
 def lr_shape(name):
@@ -145,12 +153,12 @@ def check(name):
     InputError : an image that is missing or not what it should be.
     """
     row = SAMPLES[name]
-    for image in (*glob(row.lr), *row.hr_files(), *glob(row.truth)):
+    for image in (*images(row.lr), *row.hr_files(), *images(row.truth)):
         plain(image, f"sample {name!r}: an image")
-    shape, _ = header(name, "lr")
+    shape = header(name, "lr")[0]
     if row.truth:
         expected = tuple(edge * CONFIG.scale for edge in shape)
-        found, _ = header(name, "truth")
+        found = header(name, "truth")[0]
         if found != expected:
             raise InputError(
                 row.truth,
@@ -267,6 +275,8 @@ def scaled(base, lr_voxels=0.0):
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3
 # On a cluster every job has a Snakemake of its own, in the same memory.
 SNAKEMAKE_MB = 400
+# What a step takes before it reads anything, bytes.
+LIBRARIES = 250e6
 
 
 def stated(memory, seconds, margin=MEMORY_MARGIN):
@@ -281,11 +291,26 @@ def stated(memory, seconds, margin=MEMORY_MARGIN):
     return {"mem_mb": mem_mb, "runtime": runtime}
 
 
+def shape(wildcards):
+    """(z, y, x) of the 3D image of a job, which may be the truth."""
+    return checked(header, wildcards.sample, wildcards.image)[0]
+
+
+def itemsize(wildcards):
+    """Bytes for a voxel of the 3D image of a job."""
+    return checked(header, wildcards.sample, wildcards.image)[2]
+
+
+def slab(voxels):
+    """Voxels of a slab of a volume of (z, y, x) voxels."""
+    return THICKNESS * voxels[1] * voxels[2]
+
+
 @cache
 def shares(name, known):
     """What is known of a sample's mixed nodes while so many of its files are ``known``."""
     of = Layout(CONFIG.results, name)
-    return checked(mixed_shares, of, CONFIG.stages, CONFIG.superresolve.block)
+    return checked(mixed_shares, of, CONFIG.stages, CONFIG.superresolve.block, CONFIG.train)
 
 
 def work(wildcards):
@@ -305,12 +330,9 @@ def planned(cost):
     """Memory and minutes of a job on a subvolume, from the largest cube it may be given."""
 
     def voxels(wildcards):
-        edge_um = CONFIG.network.subvolume_um
-        return (
-            round(edge_um / fine_um(wildcards.sample)) ** 3
-            if edge_um
-            else CONFIG.network.max_voxels
-        )
+        fine = fine_um(wildcards.sample)
+        most = most_um(CONFIG.network, fine, fine * CONFIG.scale)
+        return round((CONFIG.network.subvolume_um or most) / fine) ** 3
 
     return stated(
         lambda wildcards: cost.memory(voxels(wildcards)),

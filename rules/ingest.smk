@@ -16,8 +16,10 @@ rule ingest:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=scaled(1500),
-        runtime=scaled(10, lr_voxels=0.05),
+        **stated(
+            lambda wildcards: LIBRARIES + 4.2 * itemsize(wildcards) * slab(shape(wildcards)),
+            lambda wildcards: 0.2e-6 * prod(shape(wildcards)),
+        ),
     params:
         values=values(sample=lambda wildcards: volume(wildcards.sample, wildcards.image)),
         content=fingerprint(volume_files),

@@ -32,8 +32,12 @@ rule report:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=scaled(3000, lr_voxels=8),
-        runtime=scaled(30),
+        **stated(
+            lambda wildcards: 2e9
+            + 3 * slab(fine_shape(wildcards))
+            + 8 * prod(lr_shape(wildcards.sample)),
+            lambda wildcards: 600 + 0.1e-6 * prod(fine_shape(wildcards)),
+        ),
     params:
         values=values(
             config=CONFIG.model_dump(exclude=UNSEEN),

@@ -1,6 +1,16 @@
 """Grey levels, or labels, to the phases of the configuration."""
 
 
+def filtered(wildcards):
+    """Whether an image is denoised by a filter that compares neighbourhoods."""
+    return recipe(None)(wildcards).denoise.method in ("non-local-means", "bilateral")
+
+
+def segmenting(wildcards):
+    """Bytes for a voxel of a slab; those filters work in float64."""
+    return 4.2 * itemsize(wildcards) + 40 * filtered(wildcards)
+
+
 rule segment:
     input:
         volume=RUN.image("{image}"),
@@ -17,8 +27,10 @@ rule segment:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=scaled(1500, lr_voxels=16),
-        runtime=scaled(15, lr_voxels=1),
+        **stated(
+            lambda wildcards: LIBRARIES + segmenting(wildcards) * slab(shape(wildcards)),
+            lambda wildcards: (20e-6 if filtered(wildcards) else 0.2e-6) * prod(shape(wildcards)),
+        ),
     params:
         values=values(recipe=recipe(None), phases=CONFIG.rock),
         source=source_digest("octolith.steps.segment"),

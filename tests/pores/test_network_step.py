@@ -60,6 +60,12 @@ def test_without_a_size_the_finest_image_decides_for_all(images):
     assert cube.labels.shape == (10, 10, 10)
 
 
+def test_the_coarsest_image_has_eight_voxels_however_few_the_finest_may_have(images):
+    settings = NetworkSettings(max_voxels=8**3)
+    cube = read_cube(images / "lr.h5", settings, Place(**CUBES), EXTRACTION)
+    assert cube.labels.shape == (8, 8, 8)
+
+
 def test_cubes_that_are_drawn_depend_on_the_seed_and_the_number_alone(images):
     settings = NetworkSettings(subvolume_um=64)
 

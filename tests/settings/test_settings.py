@@ -30,6 +30,9 @@ SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
         ({"smooth": {"size": 4}}, "size: found 4, expected an odd number"),
         ({"segmentations": {"a": {"labels": {0: "gold"}}}}, "the unknown phase 'gold'"),
         ({"segmentations": {"a": {"bnads": {}}}}, "Did you mean 'bands'"),
+        ({"train": {"all": {"tied_phases": ["quarz"]}}}, "stages.1.tied_phases: .*phase 'quarz'"),
+        ({"train": {"stages": {6: {"epochs": 2}}}}, r"found \[6\], expected stages from 1 to 5"),
+        ({"network": {"transport": {"air": {"por": 1}}}}, "transport.air: .* phase 'por'"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(changes: dict, message: str) -> None:

@@ -95,6 +95,18 @@ def test_paths_with_spaces_and_semicolons_are_no_commands(checkout):
     assert not (checkout.folder / "pwned").exists()
 
 
+def test_a_name_with_brackets_is_a_name_and_its_content_counts(checkout):
+    target = "results/b/ingest/lr.h5"
+    (checkout.folder / "data/b/lr.tif").rename(checkout.folder / "data/b/lr[1].tif")
+    checkout.edit("samples.tsv", "data/b/lr.tif", "data/b/lr[1].tif")
+    (checkout.folder / "data/b/hr0.tif").rename(checkout.folder / "data/b/hr[1].tif")
+    checkout.edit("samples.tsv", "data/b/hr*.tif", "data/b/hr[1].tif")
+    assert checkout.snakemake("--profile", "local", target).returncode == 0
+    assert checkout.planned(target) == set()
+    checkout.image("data/b/lr[1].tif", np.ones((24, 24, 24), np.uint8), 4.0)
+    assert checkout.planned(target) == {"b: reading the lr volume"}
+
+
 @pytest.mark.parametrize("character", ["'", '"', "$", "`", "{", "}"])
 def test_a_folder_that_a_cluster_could_not_quote_is_refused(tmp_path, character):
     folder = tmp_path / f"rocks {character}x"

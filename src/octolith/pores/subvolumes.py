@@ -122,7 +122,7 @@ def cube_edge_um(volume: Volume, settings: NetworkSettings, place: Place) -> flo
     voxel_um = cubic_voxel_um(volume)
     unit = place.coarsest_um or voxel_um
     room = min(volume.shape) * voxel_um
-    most = settings.max_voxels ** (1 / 3) * (place.finest_um or voxel_um)
+    most = most_um(settings, place.finest_um or voxel_um, unit)
     wanted = min(room, most) if settings.subvolume_um is None else settings.subvolume_um
     edge_um = math.floor(wanted / unit * ROUNDING) * unit
     if edge_um > room * ROUNDING:
@@ -134,9 +134,17 @@ def cube_edge_um(volume: Volume, settings: NetworkSettings, place: Place) -> flo
         raise InputError(
             "network", f"a cube of {edge_um:g} µm",
             f"at least {SMALLEST} voxels ({SMALLEST * voxel_um:g} µm) of {volume.path}",
-            "Raise max_voxels or subvolume_um.",
+            "Give a larger volume, or raise network.subvolume_um.",
         )  # fmt: skip
     return edge_um
+
+
+def most_um(settings: NetworkSettings, finest_um: float, coarsest_um: float) -> float:
+    """The edge of the largest cube, where none is wanted.
+
+    As ``max_voxels`` allow in the finest volume; yet no coarser one may have too few to measure.
+    """
+    return max(settings.max_voxels ** (1 / 3) * finest_um, SMALLEST * coarsest_um)
 
 
 def _window(volume: Volume, edge: int, place: Place) -> tuple[slice, slice, slice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,7 +32,9 @@ class Config(Settings):
     samples: str = Field("config/samples.tsv", description="The sample sheet.")
     results: str = Field("results", description="Folder that everything is written to.")
     seed: int = Field(1, ge=0)
-    gpu: bool = Field(True, description="Ask for GPUs to train and to super-resolve.")
+    gpu: bool = Field(
+        True, description="Ask for GPUs to train and to super-resolve; false: no step uses one."
+    )
     scale: int = Field(16, description="LR voxel over HR pixel: a power of two, 2 to 64.")
     phases: tuple[str, ...] = ("pore", "quartz", "feldspar", "clay")
     pore: str = "pore"
@@ -55,19 +57,37 @@ class Config(Settings):
                 "scale",
                 self.scale,
                 "2, 4, 8, 16, 32 or 64",
-                "Resample one of the images so that the voxel sizes differ by a power of two.",
+                "Give the power of two that is nearest to LR voxel / HR pixel: the 2D images are "
+                "resampled to it.",
             )
-        phases = self.rock
         for name, recipe in self.segmentations.items():
-            where = f"segmentations.{name}"
             if recipe.bands is not None and recipe.labels is not None:
-                raise InputError(where, "both 'bands' and 'labels'", "one of them")
-            for phase in recipe.bands or set((recipe.labels or {}).values()):
-                if phase not in (*phases.names, OUTSIDE_NAME):
-                    raise InputError(
-                        where, f"the unknown phase {phase!r}", f"one of {list(phases.names)}"
-                    )
+                raise InputError(
+                    f"segmentations.{name}", "both 'bands' and 'labels'", "one of them"
+                )
+        self._check_phases()
+        late = [stage for stage in self.train.stages if not 1 <= stage <= self.stages]
+        if late:
+            raise InputError("train.stages", late, f"stages from 1 to {self.stages}")
         return self
+
+    def _check_phases(self) -> None:
+        """Every phase that is named is one of the rock's."""
+        known = self.rock.names
+        for where, named in self._phases_named():
+            for phase in named:
+                if phase not in known:
+                    raise InputError(where, f"the unknown phase {phase!r}", f"one of {list(known)}")
+
+    def _phases_named(self) -> Iterator[tuple[str, Iterable[str]]]:
+        """Where the configuration names phases, and those that it names there."""
+        for name, recipe in self.segmentations.items():
+            named = recipe.bands or (recipe.labels or {}).values()
+            yield f"segmentations.{name}", [phase for phase in named if phase != OUTSIDE_NAME]
+        for stage in range(1, self.stages + 1):
+            yield f"train.stages.{stage}.tied_phases", self.train.stage(stage).tied_phases or ()
+        for name, conductivities in self.network.transport.items():
+            yield f"network.transport.{name}", conductivities
 
     @property
     def rock(self) -> Phases:

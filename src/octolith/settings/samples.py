@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from glob import glob
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +12,7 @@ from pydantic import Field, model_validator
 from octolith.errors import InputError
 from octolith.settings.base import Settings
 from octolith.settings.config import Config
+from octolith.volumes.slices import matching
 
 
 class Sample(Settings):
@@ -70,7 +70,7 @@ class Sample(Settings):
         """The files of the 2D images, and the number of the first pattern that each matches."""
         found: dict[str, int] = {}
         for number, pattern in enumerate(_split(self.hr)):
-            files = sorted(glob(pattern))  # noqa: PTH207 (a pattern may be absolute)
+            files = sorted(map(str, matching(pattern)))
             if not files:
                 raise InputError(
                     f"sample {self.sample!r}: hr", f"no file that matches {pattern!r}",

@@ -201,8 +201,9 @@ class NetworkSettings(Settings):
         None, gt=0, description="Edge of the cubes; None: as much as max_voxels allow."
     )
     max_voxels: int = Field(
-        160**3, ge=8**3, description="Of a cube in the finest volume, where subvolume_um is None."
-    )
+        160**3, ge=8**3, description="Of a cube in the finest volume, where subvolume_um is None; "
+        "more if these are less than 8 LR voxels along an edge."
+    )  # fmt: skip
     subvolumes: int = Field(
         1,
         ge=1,

@@ -104,7 +104,7 @@ class Planes:
         if not large:
             raise InputError(
                 "HR images", f"at most {max(min(i.shape) for i in images)} pixels at this stage",
-                f"{edge} along both axes", "Lower train.all.lr_cube or give larger images.",
+                f"{edge} along both axes", "Lower train.lr_cube or give larger images.",
             )  # fmt: skip
         self.images = large
         self.edge, self.phases, self.symmetries = edge, phases, symmetries
@@ -126,7 +126,7 @@ class Planes:
         else:
             raise InputError(
                 "HR images", f"no {self.edge} pixel crop inside the rock", "one",
-                "Crop the images to the rock, or lower train.all.lr_cube.",
+                "Crop the images to the rock, or lower train.lr_cube.",
             )  # fmt: skip
         return apply_symmetry(crop, self.symmetries[uniform(len(self.symmetries), generator)])
 
