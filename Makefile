@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+# The folder of real rocks, where there is one (docs/sources.md).
+ROCK_DATA ?= $(OCTOLITH_ROCK_DATA)
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -52,8 +54,8 @@ demo: $(VENV)/installed-workflow ## A phantom sandstone from grey scan to report
 
 .PHONY: demo-real
 demo-real: $(VENV)/installed-workflow ## The same on real rock: make demo-real ROCK_DATA=folder [QUICK=1]
-	@test -f "$(ROCK_DATA)/MANIFEST.md" || { echo "Where is the real rock? make demo-real ROCK_DATA=folder" \
-		"with berea-ct/, berea-lsm/ and sandstone-grey-volume/ (docs/workflow.md)"; exit 1; }
+	@for rock in berea-ct berea-lsm sandstone-grey-volume; do test -d "$(ROCK_DATA)/$$rock" || { \
+		echo "Where is $$rock/? make demo-real ROCK_DATA=folder (docs/sources.md)"; exit 1; }; done
 	@mkdir -p results/real
 	@sed 's|ROCK_DATA|$(abspath $(ROCK_DATA))|g' config/real/samples.tsv > results/real/samples.tsv
 	@$(SNAKEMAKE) --configfile config/real/config.yaml $(if $(QUICK),config/real/quick.yaml)
