@@ -91,7 +91,7 @@ class Segmenter:
             guess = suggestion(Histogram.of(denoised(), grey), self.phases.names, self.where)
             raise InputError(
                 self.where, "neither 'bands' nor 'labels' in its segmentation", "one of them",
-                f"A first guess (multi-Otsu, as if phases were in order from dark to bright): {guess}",
+                f"A first guess (multi-Otsu, if phases go from dark to bright): {guess}",
             )  # fmt: skip
         bands = Bands.of(self.recipe.bands, self.phases)
         bands.require(grey.low, grey.high, self.where)
