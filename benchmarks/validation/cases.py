@@ -17,7 +17,7 @@ from octolith import phantom
 from octolith.blocks import Cut
 from octolith.phases import Phases
 from validation.instrument import Instrument
-from validation.rock import Rock, rock_data, whole
+from validation.rock import AFFORDABLE, Rock, rock_data, whole
 
 GAP = 30
 IMAGES = 17
@@ -100,8 +100,11 @@ def phantom_rock(scale: int, edge: int = 256) -> Case:
     truth = phantom.fine_labels(recipe, (0, 0, 0), (edge,) * 3)
     elsewhere = phantom.fine_labels(recipe, (4 * edge, 0, 0), (edge,) * 3)
     images = phantom.microscope_images(recipe, 12, 384)
-    tied = {"all": {"tied_phases": ["pore", "quartz", "feldspar"]}}  # its scan shows no clay
-    return Case(phases, scale, images, lr, lr, truth, elsewhere, settings=tied)
+    settings = {
+        "all": {"tied_phases": ["pore", "quartz", "feldspar"]},  # its scan shows no clay
+        "stages": AFFORDABLE if scale > 4 else {},
+    }
+    return Case(phases, scale, images, lr, lr, truth, elsewhere, settings=settings)
 
 
 CASES: dict[str, tuple[str, Callable[[], Case]]] = {

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+# Grey that decides between two phases where a block holds as much of one as of the other, by
+# chance: any rule would favour a phase, at 2x in two blocks of a hundred.
+TIE = 1e-4
+
 
 @dataclass(frozen=True)
 class Instrument:
@@ -46,7 +50,7 @@ class Instrument:
         if self.blur:
             grey = gaussian_filter(grey, self.blur * self.scale, mode="nearest")
         grey = binned(grey, self.scale)
-        grey += self.noise * np.random.default_rng(seed).standard_normal(grey.shape)
+        grey += max(self.noise, TIE) * np.random.default_rng(seed).standard_normal(grey.shape)
         return self.segment(grey)
 
     def segment(self, grey: np.ndarray) -> np.ndarray:

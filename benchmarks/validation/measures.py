@@ -176,6 +176,11 @@ def honesty(realisations: Sequence[np.ndarray], truth: np.ndarray) -> dict[str, 
 
 
 def vote(realisations: Sequence[np.ndarray], phases: int) -> np.ndarray:
-    """The phase that most realisations give a voxel: the best guess, smoother than any of them."""
-    counts = np.stack([sum((r == k).astype(np.uint8) for r in realisations) for k in range(phases)])
+    """The phase that most realisations give a voxel, smoother than any of them.
+
+    The first realisation decides between phases of equally many: any rule would favour a phase.
+    """
+    first, *_ = realisations
+    votes = [sum((r == k).astype(np.uint8) for r in realisations) for k in range(phases)]
+    counts = np.stack([2 * those + (first == k) for k, those in enumerate(votes)])
     return counts.argmax(0).astype(np.uint8)

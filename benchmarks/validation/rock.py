@@ -13,6 +13,14 @@ import numpy as np
 from octolith.blocks import Cut, triple
 from octolith.phases import Phases
 
+# What keeps scales above 4, whose planes are 128 and 256 pixels wide, to minutes of one core: of
+# the settings of training, by stage.
+AFFORDABLE: dict[int, dict[str, Any]] = {
+    3: {"batch": 1},
+    4: {"batch": 1, "planes": 6},
+    5: {"batch": 1, "planes": 3, "iterations": 8},
+}
+
 
 @dataclass(frozen=True)
 class Rock:

@@ -19,19 +19,13 @@ import tifffile
 from octolith.blocks import Cut, triple
 from octolith.phases import Phases
 from octolith.segmentation.resampling import resample
-from validation.rock import Rock, rock_data
+from validation.rock import AFFORDABLE, Rock, rock_data
 
 LSM_PIXEL, LSM_WANTED = 0.512, 0.4375  # µm: as published in a figure, and as the workflow has it
 HELD_OUT = 3  # the LSM panel whose fractions are nearest to the mean's
 GAP = 48  # pixels, six correlation lengths (7 or 8 pixels) of the electrodes with one image
 VIEWS_OVERLAP = 48  # columns that the left and the right views of the SEM image share
 ELECTRODE = Phases.of(["pore", "active", "binder"])
-# What keeps scales above 4, whose planes are 128 and 256 pixels wide, to minutes of one core.
-AFFORDABLE = {
-    3: {"batch": 1},
-    4: {"batch": 1, "planes": 6},
-    5: {"batch": 1, "planes": 3, "iterations": 8},
-}
 
 
 @dataclass(frozen=True)

@@ -76,3 +76,8 @@ def test_realisations_that_are_all_alike_claim_too_much(rng):
 def test_the_vote_is_what_most_say():
     said = [np.uint8([k]).reshape(1, 1, 1) for k in (1, 2, 2)]
     assert measures.vote(said, 3).item() == 2
+
+
+def test_the_first_decides_where_a_vote_is_tied():
+    said = [np.uint8([k]).reshape(1, 1, 1) for k in (1, 0, 0, 1)]
+    assert measures.vote(said, 2).item() == 1
