@@ -26,6 +26,7 @@ from octolith.pores.subvolumes import Place, most_um
 from octolith.provenance import Fingerprints, source_digest
 from octolith.settings import Sample, load, read_samples
 from octolith.settings.steps import EXPORT_SUFFIXES
+from octolith.settings.training import APART
 from octolith.slabs import THICKNESS
 from octolith.steps.ingest import voxel_size
 from octolith.volumes import open_volume, parse_reader

@@ -1,7 +1,11 @@
 """The page of a sample, and the page over all."""
 
 # How a run computes, which is no part of what it found.
-UNSEEN = {"samples": True, "gpu": True, "train": {"jobs"}}
+UNSEEN = {
+    "samples": True,
+    "gpu": True,
+    "train": {"jobs": True, "all": APART, "stages": {"__all__": APART}},
+}
 
 
 rule report:

@@ -1,6 +1,11 @@
 """One stage of the generator after the other; a job goes on where the one before stopped."""
 
 
+def of_stage(wildcards):
+    """The settings of a job's stage."""
+    return CONFIG.train.stage(stage(wildcards))
+
+
 rule train:
     input:
         labels=RUN.lr_labels,
@@ -26,6 +31,9 @@ rule train:
         runtime=TRAIN_MINUTES,
         gpu=CONFIG.gpu * CONFIG.train.ranks,
         nodes=1,
+        # Not among the params: nothing is trained again for them.
+        checkpoint_minutes=lambda wildcards: str(of_stage(wildcards).checkpoint_minutes),
+        tensorboard=lambda wildcards: str(of_stage(wildcards).tensorboard),
     params:
         values=values(
             stage=stage,
@@ -41,5 +49,7 @@ rule train:
     shell:
         "OCTOLITH_MINUTES={resources.runtime} ranks {params.ranks} {resources.nodes}"
         " train {params.values:q} --threads $(({threads} / {params.ranks}))"
+        " --checkpoint_minutes {resources.checkpoint_minutes}"
+        " --tensorboard {resources.tensorboard}"
         " --labels {input.labels:q} --pyramid {input.pyramid:q} --previous {input.previous:q}"
         " --out {output.weights:q} 2>&1 | tee -i {log:q}"

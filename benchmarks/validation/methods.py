@@ -262,6 +262,8 @@ def moved(block: Cut, by: Sequence[int]) -> Cut:
     return Cut(block.index, low, high)
 
 
+# What is made with the training of the method `octolith`.
+SAME_TRAINING = ("likeliest", "smoothed", "median")
 # They need a truth, or all of a volume rather than one plane of it.
 OF_A_VOLUME = ("elsewhere", "supervised", "smoothed", "median")
 

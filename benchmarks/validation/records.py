@@ -52,6 +52,19 @@ class Records:
             temporary.write_text(f"[\n{lines}\n]\n")
 
 
+def pairs(
+    ours: Record, other: Record, what: str
+) -> dict[tuple[str, str, str], tuple[float, float]]:
+    """What both records have of each measure, phase and other phase; none where the other has 0."""
+    mine, theirs = (
+        {(row["measure"], row["phase"], row["other"]): row[what] for row in record["measures"]}
+        for record in (ours, other)
+    )
+    return {
+        key: (mine[key], theirs[key]) for key in mine if theirs.get(key) and mine[key] is not None
+    }
+
+
 def error(record: Record, name: str, phase: str) -> float | None:
     """Of a measure of one phase (of the phase with itself, where there are pairs)."""
     for row in record["measures"]:

@@ -103,6 +103,19 @@ def test_a_fault_is_explained_and_training_ends_well_from_the_last_good_checkpoi
     assert taken[0] > 18
 
 
+def test_one_look_at_planes_that_are_alike_is_no_collapse(tmp_path: Path) -> None:
+    run = tiny_stage(tmp_path, epochs=12, iterations=1, check_every=5)
+    look, looks = run.look, [0]
+
+    def once_alike() -> dict[str, float]:
+        looks[0] += 1
+        return look() | ({"diversity": 0.01} if looks[0] == 1 else {})
+
+    run.look = once_alike  # type: ignore[method-assign]
+    run.run(tmp_path / "checkpoint.safetensors")
+    assert looks[0] == 3 and run.progress.recoveries == 0
+
+
 @pytest.mark.parametrize(("fault", "stage", "words"), FAULTS)
 def test_a_fault_that_comes_again_ends_training_and_says_what_to_turn(
     tmp_path: Path, fault: Fault, stage: int, words: str

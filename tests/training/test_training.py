@@ -22,9 +22,17 @@ from octolith.networks import Block, weights
 from octolith.networks.generator import Growth
 from octolith.octree import build
 from octolith.phases import Phases
-from octolith.training import EXIT_RESUME, losses
+from octolith.training import (
+    EXIT_RESUME,
+    Interrupted,
+    Stage,
+    distributed,
+    losses,
+    monitor,
+)
 from octolith.training.data import Cubes, Planes, holding
 from octolith.training.monitor import errors, statistics
+from octolith.training.stage import precision
 from octolith.volumes import write_images
 
 
@@ -278,6 +286,54 @@ def test_killed_and_resumed_ends_in_the_same_weights(rock: Path, how: str, at: i
     resumed = load_file(rock / "stage1" / "weights.safetensors")
     assert undisturbed.keys() == resumed.keys()
     assert all(torch.equal(value, resumed[key]) for key, value in undisturbed.items())
+
+
+def checkpoint_name(rock: Path, monkeypatch: pytest.MonkeyPatch, **changes: object) -> str:
+    """Of the checkpoint that the second stage would go on from."""
+    names = []
+
+    def run(self: Stage, saved: Path) -> None:
+        names.append(saved.name)
+        raise Interrupted
+
+    with monkeypatch.context() as context:
+        context.setattr(Stage, "run", run)
+        with pytest.raises(Interrupted):
+            train_stage(rock, 2, **changes)
+    return names[0]
+
+
+def test_a_checkpoint_belongs_to_all_that_its_result_depends_on(
+    rock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_stage(rock, 1)
+    first = checkpoint_name(rock, monkeypatch)
+    assert checkpoint_name(rock, monkeypatch) == first
+    kept = {"checkpoint_minutes": 1.0, "tensorboard": True}
+    assert checkpoint_name(rock, monkeypatch, all=TINY["all"] | kept) == first
+    assert checkpoint_name(rock, monkeypatch, all=TINY["all"] | {"planes": 4}) != first
+    with monkeypatch.context() as context:
+        context.setattr(distributed, "world", lambda: 2)
+        assert checkpoint_name(rock, monkeypatch) != first
+    train_stage(rock, 1, all=TINY["all"] | {"learning_rate": 1e-2})
+    assert checkpoint_name(rock, monkeypatch) != first
+
+
+def test_bfloat16_is_chosen_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def emulated(including_emulation: bool = True) -> bool:
+        return including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", emulated)
+    assert precision("auto", torch.device("cuda")) is torch.float32
+
+
+def test_images_are_measured_strip_by_strip(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [torch.from_numpy(blobs((70, 50))), torch.from_numpy(blobs((3, 41, 40), 1))]
+    whole = statistics(images, 2, 0, 32)
+    monkeypatch.setattr(monitor, "STRIP", 7)
+    parts = statistics(images, 2, 0, 32)
+    for name in ("fractions", "interfaces", "two_point"):
+        assert torch.equal(getattr(whole, name), getattr(parts, name))
 
 
 @pytest.mark.parametrize("hard", [True, False])

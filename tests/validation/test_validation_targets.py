@@ -39,17 +39,17 @@ def test_a_fifth_of_nearest_and_the_best_interpolation_are_the_bounds(records: d
     surface = found["specific_surface"]
     assert surface.reached and surface.limit == pytest.approx(0.1)
     assert surface.beyond  # another part of the rock is off by .11
-    assert str(surface) == "✓ 0.090 / 0.100°"
+    assert str(surface) == "✓ 0.0900 / 0.1000°"
     assert found["permeability"].reached and not found["permeability"].beyond
-    assert str(found["pore_size"]) == "✗ 0.300 / 0.020"
+    assert str(found["pore_size"]) == "✗ 0.3000 / 0.0200"
 
 
 def test_the_summary_counts_and_the_failures_are_named(records: dict) -> None:
     text = "\n".join(targets.summary(records))
     assert "Octolith 2 of 4" in text and "the likeliest rock 2 of 4" in text
-    assert "| berea-4x | a realisation | ✗ 0.740 / 0.750 |" in text
+    assert "| berea-4x | a realisation | ✗ 0.7400 / 0.7500 |" in text
     failures = "\n".join(targets.failures(records))
-    assert "- berea-4x, Octolith: pore size 3.0× (0.300)" in failures
+    assert "- berea-4x, Octolith: pore size 3.0× (0.300); 1 of 4 in all" in failures
     assert "the likeliest rock: surface 1.2× (0.600)" in failures
 
 

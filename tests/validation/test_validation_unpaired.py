@@ -162,6 +162,7 @@ def test_what_was_measured_is_on_the_page(measured, tmp_path):
     binder = next(line for line in text.splitlines() if line.startswith("| binder |"))
     assert binder.startswith("| binder | **0.000 ± 0.000** |")
     assert "| lsm-8x | Octolith |" in text
+    assert "- lsm-8x, Octolith: " in text.split("## Where it fails")[1]
     assert "- Tiny: trilinear, dense GAN (paper 4), 10 minutes" in text
     assert "another part of the rock" not in text.split("- Tiny:")[1].splitlines()[0]
 

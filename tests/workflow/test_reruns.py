@@ -74,6 +74,11 @@ def unrelated_key(checkout):
     checkout.configure()
 
 
+def how_training_is_kept(checkout):
+    checkout.config["train"]["all"] |= {"checkpoint_minutes": 1, "tensorboard": True}
+    checkout.configure()
+
+
 def order_of_keys(checkout):
     checkout.config["train"] = dict(reversed(checkout.config["train"].items()))
     checkout.config = dict(reversed(checkout.config.items()))
@@ -188,6 +193,7 @@ TABLE = {
     learning_rate_of_stage_2: of("ab", *stages(2, 3), *AFTER_TRAINING),
     two_values_of_stage_2_swapped: of("ab", *stages(2, 3), *AFTER_TRAINING),
     unrelated_key: set(),
+    how_training_is_kept: set(),
     order_of_keys: set(),
     a_comment_in_a_rule: set(),
     a_comment_in_the_library: set(),

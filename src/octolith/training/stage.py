@@ -122,7 +122,7 @@ class Stage:
         self.random = torch.Generator().manual_seed(seed + 7919 * distributed.rank())
         tied = settings.tied_phases or (phases.pore,)
         self.tied = tuple(phases.code(name) for name in tied)
-        self.precision = _precision(settings.precision, device)
+        self.precision = precision(settings.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
         self.generator.freeze_before(stage)
         self.block = generator.in_training(stage, settings.recompute)
@@ -434,7 +434,9 @@ class Stage:
         dead = self._any(trouble is not None)
         p.dull = p.dull + 1 if dead else 0
         p.healthy = "error" in row and not dead
-        return (trouble or ALL_ALIKE) if p.dull >= PATIENCE else None
+        # That planes are alike is known from the last look: it has to be seen again.
+        sure = self._any(trouble not in (None, ALL_ALIKE)) or "error" in row
+        return (trouble or ALL_ALIKE) if p.dull >= PATIENCE and sure else None
 
     def look(self) -> dict[str, float]:
         """Descriptors of planes from the averaged generator against the HR images."""
@@ -600,9 +602,10 @@ def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
 
 
-def _precision(wanted: str, device: torch.device) -> torch.dtype:
+def precision(wanted: str, device: torch.device) -> torch.dtype:
+    """What to compute in, from `StageSettings.precision`."""
     if wanted == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if fast else torch.float32
     kinds: dict[str, torch.dtype] = {
         "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16
