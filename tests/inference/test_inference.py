@@ -133,6 +133,13 @@ def test_a_lost_group_is_named(trained: Path) -> None:
         stitch([p for p in parts if p.stem != "b7s1g1"], trained / "sr.h5")
 
 
+def test_a_lost_last_layer_is_named_and_not_cut_off(trained: Path) -> None:
+    run(trained, 7, per_job=4)
+    with pytest.raises(InputError, match=r"blocks \[4, 5, 6, 7\] missing.*Run superresolve"):
+        stitch([trained / "b7s1g0.h5"], trained / "cut.h5")
+    assert not (trained / "cut.h5").exists()
+
+
 def test_unknown_labels_are_counted(trained: Path) -> None:
     labels = np.zeros(SHAPE, np.uint8)
     labels[0, 0, :7] = 9

@@ -64,6 +64,18 @@ def test_the_fractions_that_it_states_are_those_of_the_files(folder):
     assert stated["recipe"] == load_recipe("berea-like").model_dump()
 
 
+def test_a_second_rock_in_the_folder_is_not_mixed_with_panels_of_the_first(tmp_path):
+    theirs = tmp_path / "microscope" / "notes.txt"
+    for name, images in (("berea-like", 3), ("demo", 1)):
+        recipe = load_recipe(name)
+        write_phantom(tmp_path, recipe, size=8, scale=4, images=images, image_size=32)
+        theirs.touch()
+    config = load(yaml.safe_load((tmp_path / "segmentation.yaml").read_text()) | {"scale": 4})
+    (sample,) = read_samples(tmp_path / "samples.tsv", config).values()
+    assert [Path(file).name for file in sample.hr_files()] == ["panel0.tif"]
+    assert theirs.exists()
+
+
 def test_there_is_a_picture(folder):
     assert (folder / "phantom.png").stat().st_size > 10_000
     assert (folder / "phantom.svg").is_file()
@@ -86,6 +98,12 @@ def test_a_folder_that_cannot_be_made_is_told_before_any_work(tmp_path):
         write_phantom(
             tmp_path / "rock", load_recipe("demo"), size=999, scale=4, images=1, image_size=8
         )
+
+
+def test_a_recipe_that_is_not_utf_8_is_named(tmp_path):
+    (tmp_path / "rock.yaml").write_text("name: rock  # 2 µm", "latin-1")
+    with pytest.raises(InputError, match=r"rock\.yaml: found the byte 0xb5.*Save it as UTF-8\."):
+        load_recipe(tmp_path / "rock.yaml")
 
 
 def test_an_unknown_recipe_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys):

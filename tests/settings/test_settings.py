@@ -33,6 +33,8 @@ SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
         ({"train": {"all": {"tied_phases": ["quarz"]}}}, "stages.1.tied_phases: .*phase 'quarz'"),
         ({"train": {"stages": {6: {"epochs": 2}}}}, r"found \[6\], expected stages from 1 to 5"),
         ({"network": {"transport": {"air": {"por": 1}}}}, "transport.air: .* phase 'por'"),
+        ({"train": {"lr_cube": 18}}, "trunk: found 1 layers on a face of 18, .* multiple of 4"),
+        ({"train": {"critic": {"trunk": [8] * 4}}}, "trunk: found 4 layers .* multiple of 32"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(changes: dict, message: str) -> None:
@@ -66,6 +68,27 @@ def test_a_bad_sample_sheet_names_its_line(tmp_path: Path, rows: str, message: s
     sheet.write_text(SHEET + rows)
     with pytest.raises(InputError, match=message):
         read_samples(sheet, load(GOOD))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "found"), [("latin-1", "the byte 0xb5 in line 2"), ("utf-16", "the byte 0xff")]
+)
+def test_what_is_not_utf_8_is_named(tmp_path: Path, encoding: str, found: str) -> None:
+    message = rf"{{}}: found {found}.*, expected UTF-8 text\. Save it as UTF-8\."
+    (tmp_path / "config.yaml").write_text("scale: 4\n# 2 µm\n", encoding)
+    with pytest.raises(InputError, match=message.format("config.yaml")):
+        load(tmp_path / "config.yaml")
+    (tmp_path / "samples.tsv").write_text(SHEET + "# 2 µm\n", encoding)
+    with pytest.raises(InputError, match=message.format("samples.tsv")):
+        read_samples(tmp_path / "samples.tsv", load(GOOD))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(f"segmentations: {GOOD['segmentations']}", "utf-8-sig")
+    config = load(tmp_path / "config.yaml")
+    assert config == load(GOOD)
+    (tmp_path / "samples.tsv").write_text(SHEET + "a\tx.tif\tlabels\th.tif\tlabels", "utf-8-sig")
+    assert list(read_samples(tmp_path / "samples.tsv", config)) == ["a"]
 
 
 def anisotropic(hr: str, axes: str) -> Sample:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from rocks import make_rock
+from rocks import PHASES, TINY, make_rock
+
+from octolith.settings.training import TrainSettings
+from octolith.steps.train import train as train_step
 
 WORKER = """
 import os, sys
@@ -63,6 +66,16 @@ def test_two_ranks_have_the_gradient_of_one_process_with_the_joint_batch(tmp_pat
     assert float(found["gradients"][-6:].abs().sum()) == 0  # no gradient counts as zero
     assert found["stop"]
     assert found["ranks"].tolist() == [0, 1]
+
+
+def test_fewer_cores_than_ranks_leave_each_a_thread(tmp_path: Path) -> None:
+    make_rock(tmp_path)
+    train_step(
+        tmp_path / "lr.h5", tmp_path / "stage1.h5", None, tmp_path / "weights.safetensors",
+        stage=1, stages=2, settings=TrainSettings.model_validate(TINY), phases=PHASES, seed=3,
+        threads=1 // 2,
+    )  # fmt: skip
+    assert torch.get_num_threads() == 1
 
 
 TRAINING = """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError
 
 import pytest
@@ -40,6 +43,31 @@ def test_a_missing_package_fails_and_is_named_with_its_cure(says, monkeypatch):
     assert "FAIL its Slurm plugin " in text
     assert "pip install -c constraints.txt '.[workflow]'" in text
     assert text.endswith("2 to mend: see FAIL.\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("raise ImportError('No module named torch')", "No module named torch"),
+        ("raise OSError('libcudart.so.12: cannot open')", "libcudart.so.12: cannot open"),
+        ("", "no attribute '__version__'"),
+    ],
+    ids=["missing", "without its libraries", "half removed"],
+)
+def test_a_missing_or_broken_pytorch_is_found_and_the_rest_is_looked_at(tmp_path, code, cause):
+    (tmp_path / "torch.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-c", "from octolith.cli import main; main()", "doctor"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert not done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FAIL PyTorch ")]
+    assert cause in line
+    assert "pip install -c constraints.txt torch" in done.stdout
+    assert "GPU" not in done.stdout
+    assert "disk" in done.stdout
 
 
 def test_a_slurm_that_does_not_answer_is_reported_not_waited_for(says, monkeypatch, tmp_path):

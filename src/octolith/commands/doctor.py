@@ -41,7 +41,7 @@ def doctor(
     `srun --gpus=1 octolith doctor`
     """
     failed = 0
-    for check in (_python, _torch, _gpu, _engines, _snakemake, _slurm, lambda: _disk(results)):
+    for check in (_python, _torch, _snakemake, _slurm, lambda: _disk(results)):
         for finding in check():
             mark = {True: "ok  ", False: "FAIL", None: "    "}[finding.good]
             typer.echo(f"{mark} {finding.what:<16} {finding.found}")
@@ -62,12 +62,17 @@ def _python() -> Iterator[Finding]:
 
 
 def _torch() -> Iterator[Finding]:
+    """PyTorch and what cannot be looked at without it."""
     try:
         import torch  # noqa: PLC0415 (it may be what is broken)
-    except (ImportError, OSError) as error:
+
+        found = torch.__version__
+    except Exception as error:  # a broken library fails in any way
         yield Finding("PyTorch", str(error), False, "pip install -c constraints.txt torch")
         return
-    yield Finding("PyTorch", torch.__version__, True)
+    yield Finding("PyTorch", found, True)
+    yield from _gpu()
+    yield from _engines()
 
 
 def _gpu() -> Iterator[Finding]:

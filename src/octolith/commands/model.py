@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from octolith.blocks import halo
 from octolith.errors import InputError
-from octolith.networks import Critic, Generator, parameter_count
 from octolith.settings.training import TrainSettings, presets
+
+if TYPE_CHECKING:
+    from octolith.networks import Critic, Generator
 
 SCALES = (2, 4, 8, 16, 32, 64)
 
@@ -27,6 +28,11 @@ def model(
     Example: `octolith model --preset paper` prints the networks of Ugolkov et al., tables A1 and
     C1. The shipped presets are listed by `--preset help`.
     """
+    # Here, because the other commands do without PyTorch, and `doctor` says what is wrong with it.
+    import torch  # noqa: PLC0415
+
+    from octolith.networks import Critic, Generator  # noqa: PLC0415
+
     console = Console()
     if preset == "help":
         console.print("\n".join(presets()))
@@ -47,6 +53,8 @@ def model(
 
 
 def _generator_table(generator: Generator, cube: int) -> Table:
+    from octolith.networks import parameter_count  # noqa: PLC0415 (PyTorch)
+
     table = _table("Generator", "output, at most")
     for number, stage in enumerate(generator.stages, 1):
         edge = cube << (number - 1)
@@ -63,6 +71,8 @@ def _generator_table(generator: Generator, cube: int) -> Table:
 
 
 def _critic_table(critic: Critic, face: int) -> Table:
+    from octolith.networks import parameter_count  # noqa: PLC0415 (PyTorch)
+
     table = _table("Critic", "output")
     stages = len(critic.layers)
     for stage in range(stages, 0, -1):

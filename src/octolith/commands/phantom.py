@@ -28,6 +28,7 @@ def phantom(
 
     Writes `ct.tif` (grey, coarse), `microscope/panel*.tif` and `truth.tif` (labels, fine), a
     picture of them, and the `samples.tsv` and `segmentation.yaml` that feed them to the workflow.
+    Older panels in the folder are removed.
 
     Example: `octolith phantom rock --size 64 --scale 4 --images 6`
 

@@ -42,22 +42,31 @@ class BlockWriter:
 
 @contextmanager
 def write_blocks(
-    path: str | Path, phases: Phases, voxel_size_um: tuple[float, float, float], stages: int
+    path: str | Path,
+    phases: Phases,
+    voxel_size_um: tuple[float, float, float],
+    stages: int,
+    total: int,
 ) -> Iterator[BlockWriter]:
     """Open a file for blocks; it appears whole or not at all.
 
     Parameters
     ----------
     voxel_size_um : of the LR volume (z, y, x).
+    total : blocks of the whole volume, in all files.
     """
     with new_hdf5(path) as file:
         write_phases(file, phases)
-        file.attrs.update({"lr_voxel_um": voxel_size_um, "stages": stages})
+        file.attrs.update({"lr_voxel_um": voxel_size_um, "stages": stages, "total": total})
         yield BlockWriter(file)
 
 
 class Blocks:
     """A file of blocks, opened for reading.
+
+    Attributes
+    ----------
+    phases, stages, voxel_size_um, total : as `write_blocks` was given them.
 
     Raises
     ------
@@ -68,6 +77,7 @@ class Blocks:
         try:
             self.file = h5py.File(path, "r")
             self.stages = int(self.file.attrs["stages"])
+            self.total = int(self.file.attrs["total"])
             self.voxel_size_um = as_triple(self.file.attrs["lr_voxel_um"])
             phases = read_phases(self.file)
         except (OSError, KeyError) as error:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from octolith.errors import InputError
 from octolith.settings.training import CriticSettings
 
 
@@ -30,20 +29,13 @@ class Critic(nn.Module):
 
     Raises
     ------
-    InputError : the trunk halves the face to nothing.
+    InputError : a face that the trunk does not halve evenly, or halves to nothing.
     """
 
     def __init__(self, settings: CriticSettings, classes: int, stages: int, face: int) -> None:
         super().__init__()
         self.slope, self.final, self.face = settings.slope, stages, face
         widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
-        halvings = len(settings.trunk) + 1
-        left = face >> halvings
-        if left << halvings != face or left < 1:
-            raise InputError(
-                "train.critic.trunk", f"{len(settings.trunk)} layers on a face of {face}",
-                f"a face that is a multiple of {1 << halvings}", "Change lr_cube or trunk.",
-            )  # fmt: skip
         # Stage s's layer takes what stage s+1's gives; the last, planes or what they enter by.
         inputs = [*widths[1:], settings.entry or classes]
         self.layers = nn.ModuleList(
@@ -58,7 +50,7 @@ class Critic(nn.Module):
         self.trunk = nn.ModuleList(
             nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(trunk)
         )
-        self.head = nn.Conv2d(trunk[-1], trunk[-1], left)
+        self.head = nn.Conv2d(trunk[-1], trunk[-1], settings.head_edge(face))
         self.score = nn.Linear(trunk[-1], 1)
 
     def forward(self, planes: Tensor, stage: int, alpha: float = 1.0) -> Tensor:

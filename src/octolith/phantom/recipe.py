@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from octolith.errors import InputError
 from octolith.phases import Phases
-from octolith.settings.base import Settings
+from octolith.settings.base import Settings, read_text
 
 PHASES = Phases.of(["pore", "quartz", "feldspar", "clay"])
 
@@ -114,12 +114,12 @@ def load_recipe(name: str | Path, seed: int | None = None) -> Recipe:
 
     Raises
     ------
-    InputError : no such recipe or file, no YAML, or a key or value that cannot be.
+    InputError : no such recipe or file, not UTF-8, no YAML, or a key or value that cannot be.
     """
     if str(name) in recipes():
         text = (files("octolith") / "resources" / "phantoms" / f"{name}.yaml").read_text("utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text("utf-8")
+        text = read_text(Path(name), "a readable YAML file")
     else:
         raise InputError("recipe", repr(str(name)), f"a YAML file or one of {recipes()}")
     try:

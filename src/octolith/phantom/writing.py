@@ -20,6 +20,8 @@ from octolith.segmentation import Bands
 
 # Coarse voxels of the slabs that are made at once.
 SLAB = 16
+# Where the sample sheet finds the microscope images in the folder.
+PANELS = "microscope/panel*.tif"
 
 
 def write_phantom(
@@ -31,7 +33,8 @@ def write_phantom(
     ----------
     folder : is made if need be. Gets ``ct.tif`` (uint16 grey), ``truth.tif`` (uint8 labels),
         ``microscope/panel<i>.tif`` (uint8 labels), ``segmentation.yaml``, ``samples.tsv``,
-        ``phantom.json`` and the picture ``phantom.png`` and ``phantom.svg``.
+        ``phantom.json`` and the picture ``phantom.png`` and ``phantom.svg``. Older panels in it
+        are removed.
     size : edge of the CT, coarse voxels.
     scale : edge of a coarse voxel, fine voxels.
     images, image_size : number of microscope images and their edge, fine pixels.
@@ -54,6 +57,8 @@ def write_phantom(
 
     _write_tiff(folder / "ct.tif", grey, coarse)
     _write_tiff(folder / "truth.tif", truth, fine)
+    for older in folder.glob(PANELS):
+        older.unlink()  # the sample sheet would mix it, of another rock, with the new ones
     for number, panel in enumerate(panels):
         _write_tiff(folder / "microscope" / f"panel{number}.tif", panel, fine)
     fractions = {
@@ -128,7 +133,7 @@ def _sample(folder: Path, recipe: Recipe) -> str:
         "sample": recipe.name,
         "lr": f"{folder}/ct.tif",
         "lr_segmentation": "ct",
-        "hr": f"{folder}/microscope/panel*.tif",
+        "hr": f"{folder}/{PANELS}",
         "hr_segmentation": "labels",
         "truth": f"{folder}/truth.tif",
         "truth_segmentation": "labels",

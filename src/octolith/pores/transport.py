@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import taufactor
-import torch
 
 from octolith.errors import OctolithError
 from octolith.pores.connectivity import spanning_mask
@@ -61,6 +59,9 @@ def diffusion(labels: np.ndarray, conductivity: Mapping[int, float], axis: int) 
 
 def _effective_conductivity(image: np.ndarray, conductivity: Mapping[int, float]) -> float:
     """Of an image whose label 0 insulates and whose others are codes plus one, along axis 0."""
+    import taufactor  # noqa: PLC0415 (it imports PyTorch)
+    import torch  # noqa: PLC0415 (`octolith doctor` starts without it)
+
     device = "cuda" if torch.cuda.is_available() else "cpu"
     levels = set(conductivity.values())
     if len(levels) == 1:

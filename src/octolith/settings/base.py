@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -34,6 +35,23 @@ class Settings(BaseModel):
             raise InputError(
                 f"{where}: {error.where}", error.found, error.expected, error.mend
             ) from None
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a file that a person has written, less the byte-order mark of some editors.
+
+    Raises
+    ------
+    InputError : unreadable, where ``what`` was expected; not UTF-8, and in which line.
+    """
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise InputError(path, error.strerror, what) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{error.object[error.start]:02x} in line {line}"
+        raise InputError(path, found, "UTF-8 text", "Save it as UTF-8.") from None
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> InputError:

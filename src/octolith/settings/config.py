@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from octolith.errors import InputError
 from octolith.phases import Phases
-from octolith.settings.base import Settings
+from octolith.settings.base import Settings, read_text
 from octolith.settings.steps import (
     OUTSIDE_NAME,
     DescribeSettings,
@@ -109,15 +109,14 @@ def load(source: str | Path | Mapping[str, Any]) -> Config:
 
     Raises
     ------
-    InputError : missing file, no YAML, unknown key, impossible value.
+    InputError : missing file, not UTF-8, no YAML, unknown key, impossible value.
     """
     if isinstance(source, Mapping):
         return Config.read(source, "configuration")
     path = Path(source)
+    text = read_text(path, "a readable YAML file")
     try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(path, error.strerror, "a readable YAML file") from None
+        values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(path, " ".join(str(error).split()), "YAML") from None
     if not isinstance(values, dict):

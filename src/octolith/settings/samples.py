@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from octolith.errors import InputError
-from octolith.settings.base import Settings
+from octolith.settings.base import Settings, read_text
 from octolith.settings.config import Config
 from octolith.volumes.slices import matching
 
@@ -100,10 +100,7 @@ def read_samples(path: str | Path, config: Config) -> dict[str, Sample]:
         segmentation. The line is named.
     """
     path = Path(path)
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise InputError(path, error.strerror, "a readable sample sheet") from None
+    lines = read_text(path, "a readable sample sheet").splitlines()
     numbered = [(n, ln) for n, ln in enumerate(lines, 1) if ln.strip() and not ln.startswith("#")]
     if len(numbered) < 2:
         raise InputError(path, "no samples", "a header and a row for each rock")

@@ -64,6 +64,26 @@ class CriticSettings(Settings):
     )
     slope: float = Field(0.0, ge=0, lt=1, description="Of the leaky ReLU; 0: ReLU (paper 1).")
 
+    def head_edge(self, face: int) -> int:
+        """Edge of what is left of the LR cube's face after the trunk, which the head covers.
+
+        Parameters
+        ----------
+        face : edge of the LR training cube, voxels.
+
+        Raises
+        ------
+        InputError : a face that the trunk does not halve evenly, or halves to nothing.
+        """
+        halvings = len(self.trunk) + 1
+        left = face >> halvings
+        if left << halvings != face or left < 1:
+            raise InputError(
+                "train.critic.trunk", f"{len(self.trunk)} layers on a face of {face}",
+                f"a face that is a multiple of {1 << halvings}", "Change lr_cube or trunk.",
+            )  # fmt: skip
+        return left
+
 
 class StageSettings(Settings):
     """Everything that training one stage depends on, and nothing else."""
@@ -160,6 +180,10 @@ class StageSettings(Settings):
     check_every: int = Field(2, ge=1, description="Epochs between looks at the descriptors.")
 
 
+# How a training is kept and watched, on which its result does not depend.
+APART = {"checkpoint_minutes", "tensorboard"}
+
+
 class TrainSettings(Settings):
     """A preset, what is changed in it for all stages, and what is changed for one."""
 
@@ -181,7 +205,7 @@ class TrainSettings(Settings):
     def _complete(self) -> Self:
         """Fail at load, not at stage 4 on the second day."""
         self.generator_settings()
-        self.critic_settings()
+        self.critic_settings().head_edge(self.cube)
         for stage in {1, *self.stages}:
             self.stage(stage)
         return self
@@ -218,7 +242,7 @@ class TrainSettings(Settings):
             lr_cube=self.cube,
             generator=self.generator_settings().model_dump(),
             critic=self.critic_settings().model_dump(),
-            stages={stage: self.stage(stage).model_dump()},
+            stages={stage: self.stage(stage).model_dump(exclude=APART)},
             ranks=self.ranks,
         )
 

@@ -32,7 +32,8 @@ def stitch(groups: Sequence[str | Path], out: str | Path, threads: int = 1) -> N
         with Blocks(path) as file:
             owners += [(path, cut) for cut in file.cuts]
             phases, scale, coarse_um = file.phases, 2 ** (file.stages - 1), file.voxel_size_um
-    z, y, x = _tiled([cut for _, cut in owners], out)
+            total = file.total
+    z, y, x = _tiled([cut for _, cut in owners], total, out)
     fine_um = [size / scale for size in coarse_um]
     with create_volume(
         out, (z * scale, y * scale, x * scale), "uint8", fine_um, phases=phases, threads=threads
@@ -42,13 +43,13 @@ def stitch(groups: Sequence[str | Path], out: str | Path, threads: int = 1) -> N
                 writer[cut.region(scale)] = file.dense(cut)
 
 
-def _tiled(cuts: list[Cut], where: object) -> tuple[int, int, int]:
-    """The volume that the blocks fill without gap or overlap."""
+def _tiled(cuts: list[Cut], total: int, where: object) -> tuple[int, int, int]:
+    """The volume that ``total`` blocks fill without gap or overlap."""
     z, y, x = (max(cut.high[axis] for cut in cuts) for axis in range(3))
     covered = sum(a * b * c for a, b, c in (cut.shape for cut in cuts))
     indices = sorted(cut.index for cut in cuts)
-    if covered != z * y * x or indices != list(range(len(cuts))):
-        missing = sorted(set(range(max(indices) + 1)) - set(indices))
+    if covered != z * y * x or indices != list(range(total)):
+        missing = sorted(set(range(total)) - set(indices))
         raise InputError(where, f"blocks {missing} missing", "blocks that tile the volume",
                          "Run superresolve for the lost group again.")  # fmt: skip
     return z, y, x

@@ -63,7 +63,8 @@ def superresolve(
             raise InputError(
                 labels, "no voxel size", "one", "Give lr_voxel_um in the sample sheet."
             )
-        with write_blocks(out, phases, volume.voxel_size_um, stages) as writer:
+        total = sum(map(len, jobs))
+        with write_blocks(out, phases, volume.voxel_size_um, stages, total) as writer:
             for cut in track(jobs[group], "blocks"):
                 check_labels(volume[cut.region()], phases, labels)
                 growth = grow(generator, volume, cut, seed, temperature=settings.temperature)

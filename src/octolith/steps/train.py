@@ -11,7 +11,7 @@ import torch
 import octolith
 from octolith.networks import weights
 from octolith.phases import Phases
-from octolith.settings.training import TrainSettings
+from octolith.settings.training import APART, StageSettings, TrainSettings
 from octolith.training import Stage, distributed
 from octolith.training.data import axis_sets
 from octolith.volumes import open_volume, read_images
@@ -31,6 +31,8 @@ def train(
     phases: Phases,
     seed: int,
     threads: int = 1,
+    checkpoint_minutes: float | None = None,
+    tensorboard: bool | None = None,
 ) -> None:
     """Train stage ``stage`` and write its weights; resumes where a killed run stopped.
 
@@ -42,6 +44,7 @@ def train(
     labels : LR phases (HDF5). pyramid : HR classes of this stage (HDF5).
     previous : weights of stage - 1; None for the first.
     out : the weights to write.
+    checkpoint_minutes, tensorboard : instead of those in ``settings``; no result depends on them.
 
     Raises
     ------
@@ -51,9 +54,11 @@ def train(
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(max(1, threads))  # 0: fewer cores than processes
     torch.manual_seed(seed)
-    of_stage = settings.stage(stage)
+    given = {"checkpoint_minutes": checkpoint_minutes, "tensorboard": tensorboard}
+    changes = {name: value for name, value in given.items() if value is not None}
+    of_stage = settings.stage(stage).model_copy(update=changes)
     hr = read_images(pyramid)
     header = weights.Header(
         octolith=octolith.__version__,
@@ -91,7 +96,8 @@ def train(
             folder=out.parent,
             device=device,
         )
-        saved = out.parent / f"checkpoint-{_key(header, of_stage.model_dump_json())}.safetensors"
+        key = _key(header, of_stage, processes, _fingerprint(*[previous] if previous else []))
+        saved = out.parent / f"checkpoint-{key}.safetensors"
         for stale in out.parent.glob("checkpoint-*.safetensors"):
             if not stale.name.startswith(saved.stem):
                 stale.unlink(missing_ok=True)  # of other settings: it must not be resumed from
@@ -117,6 +123,8 @@ def _fingerprint(*paths: str | Path) -> str:
     return digest.hexdigest()
 
 
-def _key(header: weights.Header, settings: str) -> str:
+def _key(header: weights.Header, settings: StageSettings, processes: int, previous: str) -> str:
     """Names a checkpoint by all it depends on."""
-    return hashlib.sha256((header.model_dump_json() + settings).encode()).hexdigest()[:12]
+    of_stage = settings.model_dump_json(exclude=APART)
+    text = header.model_dump_json() + of_stage + f"{processes} {previous}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
