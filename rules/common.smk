@@ -243,6 +243,11 @@ def stage(wildcards):
     return int(wildcards.stage)
 
 
+def of_stage(wildcards):
+    """The settings of a job's stage."""
+    return CONFIG.train.stage(stage(wildcards))
+
+
 def recipe(image):
     """How the sample sheet says that an image (None: that of the job) becomes phases."""
 
@@ -300,6 +305,16 @@ def shape(wildcards):
 def itemsize(wildcards):
     """Bytes for a voxel of the 3D image of a job."""
     return checked(header, wildcards.sample, wildcards.image)[2]
+
+
+def filtered(wildcards):
+    """Whether an image is denoised by a filter that compares neighbourhoods."""
+    return recipe(None)(wildcards).denoise.method in ("non-local-means", "bilateral")
+
+
+def segmenting(wildcards):
+    """Bytes for a voxel of a slab that is segmented; those filters work in float64."""
+    return 4.2 * itemsize(wildcards) + 40 * filtered(wildcards)
 
 
 def slab(voxels):

@@ -1,16 +1,6 @@
 """Grey levels, or labels, to the phases of the configuration."""
 
 
-def filtered(wildcards):
-    """Whether an image is denoised by a filter that compares neighbourhoods."""
-    return recipe(None)(wildcards).denoise.method in ("non-local-means", "bilateral")
-
-
-def segmenting(wildcards):
-    """Bytes for a voxel of a slab; those filters work in float64."""
-    return 4.2 * itemsize(wildcards) + 40 * filtered(wildcards)
-
-
 rule segment:
     input:
         volume=RUN.image("{image}"),

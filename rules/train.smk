@@ -1,11 +1,6 @@
 """One stage of the generator after the other; a job goes on where the one before stopped."""
 
 
-def of_stage(wildcards):
-    """The settings of a job's stage."""
-    return CONFIG.train.stage(stage(wildcards))
-
-
 rule train:
     input:
         labels=RUN.lr_labels,
