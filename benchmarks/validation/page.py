@@ -183,7 +183,6 @@ def _machines(records: All) -> Iterator[str]:
         for m in (record["machine"] for record in records.values())
     }
     yield from (f"- {machine}" for machine in sorted(found))
-    own = {key: r["training_s"] for key, r in records.items() if key[1] not in SAME_TRAINING}
-    total = sum(own.values())
+    total = sum(r["training_s"] for (_, m), r in records.items() if m not in SAME_TRAINING)
     threads = sorted({record["threads"] for record in records.values()})
     yield f"- Trainings: {total / 60:.0f} minutes in all, on {threads} thread(s) each."

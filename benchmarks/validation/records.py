@@ -52,17 +52,13 @@ class Records:
             temporary.write_text(f"[\n{lines}\n]\n")
 
 
-def pairs(
-    ours: Record, other: Record, what: str
-) -> dict[tuple[str, str, str], tuple[float, float]]:
-    """What both records have of each measure, phase and other phase; none where the other has 0."""
+def errors(ours: Record, other: Record) -> dict[tuple[str, str, str], tuple[float, float]]:
+    """Both records' errors of each measure, phase and other phase; not where the other has none."""
     mine, theirs = (
-        {(row["measure"], row["phase"], row["other"]): row[what] for row in record["measures"]}
+        {(row["measure"], row["phase"], row["other"]): row["error"] for row in record["measures"]}
         for record in (ours, other)
     )
-    return {
-        key: (mine[key], theirs[key]) for key in mine if theirs.get(key) and mine[key] is not None
-    }
+    return {key: (own, theirs[key]) for key, own in mine.items() if theirs.get(key)}
 
 
 def error(record: Record, name: str, phase: str) -> float | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from validation import unpaired_page
 from validation.cases import CASES
 from validation.methods import TITLES
-from validation.records import Record, error, pairs
+from validation.records import Record, error, errors
 
 All = Mapping[tuple[str, str], Record]
 
@@ -149,7 +149,7 @@ def failures(records: All) -> Iterator[str]:
 
 def _count_worse(ours: Record, nearest: Record) -> tuple[int, int]:
     """How many errors of all phases are no less than nearest's, and of how many."""
-    both = pairs(ours, nearest, "error")
+    both = errors(ours, nearest)
     return sum(own >= base for own, base in both.values()), len(both)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from validation.methods import METHODS, TITLES, fits
-from validation.records import Record, pairs
+from validation.records import Record, errors
 from validation.unpaired import UNPAIRED
 
 All = Mapping[tuple[str, str], Record]
@@ -155,14 +155,12 @@ def failures(records: All, methods: tuple[str, ...]) -> Iterator[str]:
     for case in UNPAIRED:
         own = measured(case, records)
         for method in (m for m in methods if m in own and "nearest" in own):
-            both = pairs(own[method], own["nearest"], "error")
-            worse = {key: (a, b) for key, (a, b) in both.items() if a >= b}
-            worst = sorted(worse, key=lambda key: worse[key][0] / worse[key][1])[: -WORST - 1 : -1]
+            both = errors(own[method], own["nearest"])
+            worse = sorted((a / b, a, *key) for key, (a, b) in both.items() if a >= b)
             named = [
                 f"{SHOWN.get(name, name.replace('_', ' '))}, {_between(phase, other)} "
-                f"{worse[name, phase, other][0] / worse[name, phase, other][1]:.1f}× "
-                f"({worse[name, phase, other][0]:.3f})"
-                for name, phase, other in worst
+                f"{times:.1f}× ({found:.3f})"
+                for times, found, name, phase, other in worse[: -WORST - 1 : -1]
             ]
             words = f", most of all {'; '.join(named)}" if named else ""
             yield f"- {case}, {TITLES[method]}: {len(worse)} of {len(both)} in all{words}"
