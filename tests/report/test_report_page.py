@@ -165,6 +165,17 @@ def test_every_step_says_where_it_ran(page: Path) -> None:
     assert "not recorded" in page.read_text("utf-8")  # smooth has left no log
 
 
+def test_it_names_the_files_that_were_made_and_none_of_an_earlier_run(page: Path) -> None:
+    summary = json.loads((page.parent / "report.json").read_text("utf-8"))
+    files = set(summary["files"])
+    assert {"report.html", "report/steps.csv", "network/sr/pores.csv", "smooth/realisation0.h5",
+            "train/stage3/weights.safetensors"} <= files  # fmt: skip
+    realisations = summary["configuration"]["superresolve"]["realisations"]
+    assert sum(name.startswith("smooth/") for name in files) == realisations
+    described = {Path(name).stem for name in files if name.startswith("describe/")}
+    assert described == {*summary["configuration"]["describe"]["descriptors"], "comparison"}
+
+
 def test_pores_that_lead_nowhere_are_a_caution(page: Path) -> None:
     summary = json.loads((page.parent / "report.json").read_text("utf-8"))
     assert [c for c in summary["cautions"] if c.startswith("No pore of LR and SR leads through")]

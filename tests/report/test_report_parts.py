@@ -388,9 +388,10 @@ def test_a_page_without_its_summary_is_named(tmp_path: Path) -> None:
         read_rock(tmp_path / "berea" / "report.html", tmp_path)
 
 
-def test_the_crate_lists_what_is_there_and_what_it_came_from(tmp_path: Path) -> None:
+def test_the_crate_lists_what_the_run_made_and_what_it_came_from(tmp_path: Path) -> None:
     (tmp_path / "berea" / "smooth").mkdir(parents=True)
     (tmp_path / "berea" / "smooth" / "realisation0.h5").write_bytes(b"12345")
+    (tmp_path / "berea" / "smooth" / "realisation1.h5").write_bytes(b"of an earlier run")
     (tmp_path / "index.html").write_text("page")
     write_crate(
         tmp_path,
@@ -399,6 +400,7 @@ def test_the_crate_lists_what_is_there_and_what_it_came_from(tmp_path: Path) -> 
                 "sample": "berea", "scale": 4, "written": "2026-01-01T00:00:00+00:00",
                 "lr": {"voxel_um": 4.0}, "sr": {"voxel_um": 1.0}, "commit": "abc",
                 "versions": {"octolith": "1.0"},
+                "files": ["smooth/realisation0.h5", "export/realisation0.tif"],
                 "checksums": [
                     {"what": "LR image", "path": "in/ct.tif", "bytes": 7, "sha256": "f00"},
                     {"what": "weights, stage 1", "path": "w", "bytes": 1, "sha256": "bad"},
@@ -414,6 +416,7 @@ def test_the_crate_lists_what_is_there_and_what_it_came_from(tmp_path: Path) -> 
     assert entities["berea/smooth/realisation0.h5"]["contentSize"] == "5"
     action = entities["#run-berea"]
     assert action["object"] == [{"@id": "#f00"}]
+    assert action["result"] == [{"@id": "berea/smooth/realisation0.h5"}]
     references = [
         part["@id"]
         for entity in entities.values()

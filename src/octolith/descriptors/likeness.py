@@ -124,7 +124,10 @@ def frechet_distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) 
     """
     a, b = np.array(first, dtype=float), np.array(second, dtype=float)
     if min(len(a), len(b)) < FEWEST:
-        raise InputError("Fréchet distance", f"{len(a)} and {len(b)} images", "two at least")
+        raise InputError(
+            "frechet_distance", f"{len(a)} and {len(b)} sections", f"{FEWEST} of each at least",
+            "Sample smaller patches (describe.patch_um), or take it out of describe.descriptors.",
+        )  # fmt: skip
     apart = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
     # With C = X'X the trace of the root is the nuclear norm of X1 X2', which needs no C at all.
     a, b = ((x - x.mean(axis=0)) / np.sqrt(len(x) - 1) for x in (a, b))

@@ -16,13 +16,6 @@ from octolith.report.records import PAPERS
 
 NAME = "ro-crate-metadata.json"
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
-# What a colleague opens, and what machines go on with; not every block and checkpoint.
-LISTED = (
-    "report.html", "report.json", "report/*.csv", "describe/*.csv", "network/*.csv",
-    "network/*/*.csv",
-    "smooth/*.h5", "segment/*.h5", "export/*", "train/*/weights.safetensors", "train/*/log.csv",
-)  # fmt: skip
-
 Entity = dict[str, Any]
 
 
@@ -79,8 +72,8 @@ def write_crate(folder: str | Path, summaries: Sequence[dict[str, Any]]) -> None
 def _rock(folder: Path, summary: dict[str, Any]) -> list[Entity]:
     """A rock's folder first, then its files, inputs, software and how they belong together."""
     name = summary["sample"]
-    paths = sorted({path for pattern in LISTED for path in (folder / name).glob(pattern)})
-    files = [_file(folder, path) for path in paths]
+    paths = [folder / name / path for path in sorted(set(summary["files"]))]
+    files = [_file(folder, path) for path in paths if path.exists()]
     inputs = [
         {
             "@id": f"#{row['sha256']}",

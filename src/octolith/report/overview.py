@@ -40,7 +40,7 @@ def read_rock(page: str | Path, start: Path) -> Rock:
     path = Path(page).with_name("report.json")
     try:
         summary = json.loads(path.read_text("utf-8"))
-        known = {"sample", "fractions", "scores", "cautions", "steps"} <= set(summary)
+        known = {"sample", "fractions", "scores", "cautions", "steps", "files"} <= set(summary)
     except (OSError, ValueError) as error:
         raise InputError(path, str(error), "what the report writes", "Run it again.") from None
     if not known:

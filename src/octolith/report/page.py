@@ -287,6 +287,7 @@ def summary(page: Page) -> dict[str, Any]:
         "commit": records.commit(),
         "machine": machine(),
         "checksums": _records(page.checksums.frame),
+        "files": records.results(run, [table.name for table in page.tables]),
         "configuration": run.config.model_dump(mode="json"),
         "sample_row": run.sample.model_dump(mode="json"),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -79,6 +80,40 @@ def commit() -> str:
         return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except OSError:  # no git on this machine
         return ""
+
+
+def results(run: Run, tables: Sequence[str]) -> list[str]:
+    """What a colleague opens and machines go on with; not every block and checkpoint.
+
+    Parameters
+    ----------
+    tables : names of the page's own tables.
+
+    Returns
+    -------
+    Paths from the rock's folder: what the configuration asks for, whether it is there yet or not,
+    and nothing that a configuration before it left there.
+    """
+    config, layout = run.config, run.layout
+    realisations = range(config.superresolve.realisations)
+    stages = range(1, config.stages + 1)
+    images = ["lr", "hr", *(["truth"] if run.sample.truth else [])]
+    paths = [
+        layout.report,
+        layout.path("report.json"),
+        *(layout.path("report", f"{table}.csv") for table in tables),
+        *map(layout.labels, images),
+        *map(layout.sr_labels, realisations),
+        *(layout.exported(r, form) for r in realisations for form in config.export.formats),
+        *map(layout.descriptor, config.describe.descriptors),
+        layout.comparison,
+        *(layout.network(image.lower(), f"{table}.csv") for image in run.networks
+          for table in ("properties", "pores", "throats")),
+        layout.network("change.csv"),
+        *map(layout.weights, stages),
+        *map(layout.training_log, stages),
+    ]  # fmt: skip
+    return [Path(path).relative_to(layout.path()).as_posix() for path in paths]
 
 
 def checksums(run: Run) -> pd.DataFrame:
