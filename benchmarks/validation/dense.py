@@ -92,9 +92,9 @@ class Dense:
         }
 
     def train(self, seconds: float) -> int:
-        """Train for so long; returns the iterations."""
-        began, iterations = time.perf_counter(), 0
-        while time.perf_counter() - began < seconds:
+        """Train for so much time of a processor; returns the iterations."""
+        began, iterations = time.process_time(), 0
+        while time.process_time() - began < seconds:
             iterations += 1
             self.step(of_generator=iterations % (CRITIC_TURNS + 1) == 0)
         return iterations

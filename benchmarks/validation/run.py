@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from octolith import figures
 from octolith.machine import machine
@@ -29,7 +30,7 @@ def measure(case_name: str, method: str, records: Records, pictures: Path, threa
     ----------
     case_name, method : of `CASES` or `UNPAIRED`, and of `METHODS`.
     pictures : folder of what is drawn.
-    threads : that training may use.
+    threads : of PyTorch, in training and inference.
     """
     known = records.all()
     if (case_name, method) in known:
@@ -37,6 +38,7 @@ def measure(case_name: str, method: str, records: Records, pictures: Path, threa
     case, reference = rock(case_name)
     folder = records.path(case_name, method).with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(threads)
     made = METHODS[method][1](case, folder, threads)
     record = {
         "case": case_name,

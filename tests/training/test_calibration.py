@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from rocks import blobs, make_rock, tiny_stage
 
 from octolith.phases import OUTSIDE
+from octolith.training import calibration
 from octolith.training.calibration import (
     Sample,
     Wanted,
@@ -216,3 +219,21 @@ def test_what_is_made_is_told_block_by_block(tmp_path):
         trees = [run.grow(block).octree for block in blocks]
     dense = [shares(tree.reconstruct()[0].numpy(), 3) for tree in trees]
     np.testing.assert_allclose(made, dense)
+
+
+@pytest.mark.parametrize("most", [1, 2, 8])
+def test_each_of_eight_children_is_seen_as_often_as_the_others(tmp_path, monkeypatch, most):
+    """Rows are families of eight: a sample that keeps one in so many keeps all kinds of child."""
+    make_rock(tmp_path)
+    run = tiny_stage(tmp_path, 2)
+    run.generator.eval()
+    block = next(run.cubes.lattice(2))
+    with torch.no_grad():
+        growth = run.grow(block)
+    kind = torch.arange(len(growth.logits)) % 8
+    told = replace(growth, logits=kind[:, None].expand(-1, 3).float(), noise=None)
+    monkeypatch.setattr(calibration, "NODES", len(kind) // most)
+    seen = sample(lambda _: told, [block], 3).logits[:, 0]
+    counts = np.bincount(seen.astype(int), minlength=8)
+    assert counts.sum() > 8 * 8
+    assert counts.max() - counts.min() <= 1

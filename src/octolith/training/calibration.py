@@ -64,7 +64,9 @@ def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: in
         found = _by_depth(growth, classes)
         decided += found[:-1].sum(0)
         made.append(found.sum(0))
-        step = max(1, -(-len(growth.scores) // NODES))
+        # The eight children of a node stand in a row, each with weights of its own: an even step
+        # would see some of the eight more often than others.
+        step = max(1, -(-len(growth.scores) // NODES)) | 1
         logits.append(growth.scores[::step].float().cpu().numpy())
         sure.append(growth.sure[::step].float().cpu().numpy())
         weights.append(np.full(len(logits[-1]), float(step)))
