@@ -14,12 +14,14 @@ from octolith.errors import InputError
 from octolith.layout import Layout, index
 from octolith.planning import (
     TRAIN_MINUTES,
+    check_sample,
     export_memory,
     export_seconds,
     mixed_shares,
     smooth_memory,
     smooth_seconds,
     train_memory,
+    volume_header,
     workload,
 )
 from octolith.pores.subvolumes import Place, most_um
@@ -28,8 +30,6 @@ from octolith.settings import Sample, load, read_samples
 from octolith.settings.steps import EXPORT_SUFFIXES
 from octolith.settings.training import APART
 from octolith.slabs import THICKNESS
-from octolith.steps.ingest import voxel_size
-from octolith.volumes import open_volume, parse_reader
 from octolith.volumes.slices import matching
 
 
@@ -130,10 +130,7 @@ def fingerprint(files):
 @cache
 def header(name, image):
     """Shape, voxel size (µm) and bytes a voxel of a sample's 3D image, from its file's header."""
-    row = volume(name, image)
-    options = parse_reader(row.lr_reader)
-    with open_volume(row.lr, crop=row.lr_crop or None, **options) as opened:
-        return opened.shape, voxel_size(opened, row)[0], opened.dtype.itemsize
+    return volume_header(volume(name, image))
 
 
 def lr_shape(name):
@@ -156,9 +153,9 @@ def check(name):
     row = SAMPLES[name]
     for image in (*images(row.lr), *row.hr_files(), *images(row.truth)):
         plain(image, f"sample {name!r}: an image")
-    shape = header(name, "lr")[0]
+    check_sample(CONFIG, row)
     if row.truth:
-        expected = tuple(edge * CONFIG.scale for edge in shape)
+        expected = tuple(edge * CONFIG.scale for edge in header(name, "lr")[0])
         found = header(name, "truth")[0]
         if found != expected:
             raise InputError(

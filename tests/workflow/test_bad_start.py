@@ -34,6 +34,19 @@ def no_hr_image(checkout):
         file.unlink()
 
 
+def images_coarser_than_the_scale(checkout):
+    checkout.config["scale"] = 16
+    checkout.configure()
+
+
+def image_smaller_than_the_critic_sees(checkout):
+    checkout.image("data/b/hr1.tif", np.zeros((64, 31), np.uint8), 1.0)
+
+
+def volume_thinner_than_a_training_cube(checkout):
+    checkout.image("data/b/lr.tif", np.zeros((7, 24, 24), np.uint8), 4.0)
+
+
 def truth_of_another_volume(checkout):
     text = (checkout.folder / "samples.tsv").read_text().splitlines()
     columns = ["\ttruth\ttruth_segmentation", "\tdata/b/lr.tif\tlabels", ""]
@@ -60,10 +73,13 @@ def image_that_a_shell_would_read(checkout):
     [
         (misspelt_key, ["train.presett", "Did you mean 'preset'?"]),
         (unknown_segmentation, ["samples.tsv, line 2: lr_segmentation", "'lables'", "['labels']"]),
-        (missing_volume, ["data/b/lr.tif", "No such file"]),
+        (missing_volume, ["sample 'b': data/b/lr.tif", "No such file", "Paths start from"]),
         (truncated_volume, ["data/b/lr.tif"]),
         (two_dimensional_volume, ["data/b/lr.tif", "3"]),
         (no_hr_image, ["'a': hr", "data/a/hr*.tif"]),
+        (images_coarser_than_the_scale, ["'a': hr", "1 µm", "0.25 µm", "Set scale to 4"]),
+        (image_smaller_than_the_critic_sees, ["hr1.tif", "64 × 31", "at least 32 × 32"]),
+        (volume_thinner_than_a_training_cube, ["'b': lr", "7 × 24 × 24", "at least 8"]),
         (truth_of_another_volume, ["data/b/lr.tif", "(24, 24, 24)", "(96, 96, 96)"]),
         (hostile_name, ["samples.tsv, line 2", "Rename it."]),
         (image_that_a_shell_would_read, ["sample 'b': an image", "$(touch pwned)", "Rename it."]),

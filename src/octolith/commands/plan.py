@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from octolith.errors import InputError
-from octolith.planning import Plan, make_plan
+from octolith.planning import Plan, check_sample, make_plan
 from octolith.settings import load, read_samples
 from octolith.volumes.disk import size_in_words
 
@@ -39,6 +39,8 @@ def plan(
     if samples is not None:
         settings = settings.model_copy(update={"samples": str(samples)})
     sheet = read_samples(settings.samples, settings)
+    for sample in sheet.values():
+        check_sample(settings, sample)
     plans = [make_plan(settings, name, sample) for name, sample in sheet.items()]
     if as_json:
         typer.echo(json.dumps([one.as_dict() for one in plans], indent=1))

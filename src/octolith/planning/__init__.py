@@ -3,6 +3,7 @@
 Nothing in this package imports PyTorch.
 """
 
+from octolith.planning.inputs import check_sample, volume_header
 from octolith.planning.mixed import Mixed, mixed_shares, unevenness
 from octolith.planning.plan import (
     TRAIN_MINUTES,
@@ -10,7 +11,6 @@ from octolith.planning.plan import (
     Plan,
     export_memory,
     export_seconds,
-    lr_header,
     make_plan,
     smooth_memory,
     smooth_seconds,
@@ -25,14 +25,15 @@ __all__ = [
     "Mixed",
     "Plan",
     "Workload",
+    "check_sample",
     "export_memory",
     "export_seconds",
-    "lr_header",
     "make_plan",
     "mixed_shares",
     "smooth_memory",
     "smooth_seconds",
     "train_memory",
     "unevenness",
+    "volume_header",
     "workload",
 ]

@@ -10,13 +10,12 @@ from typing import Any
 
 from octolith.blocks import Triple
 from octolith.layout import Layout
+from octolith.planning.inputs import volume_header
 from octolith.planning.layers import FLOAT, layers
 from octolith.planning.mixed import Mixed, mixed_shares
 from octolith.planning.workload import MIB, START_SECONDS, Workload
 from octolith.settings import Config, Sample
 from octolith.settings.steps import SmoothSettings
-from octolith.steps.ingest import voxel_size
-from octolith.volumes import open_volume, parse_reader
 
 # A training job resumes where the one before was stopped: this is a limit, not an estimate.
 TRAIN_MINUTES = 240
@@ -113,20 +112,13 @@ def make_plan(config: Config, name: str, sample: Sample) -> Plan:
     ------
     InputError : an image that is missing or unreadable, or without a voxel size.
     """
-    shape, voxel_um = lr_header(sample)
+    shape, voxel_um, _ = volume_header(sample)
     run = Layout(config.results, name)
     mixed = mixed_shares(run, config.stages, config.superresolve.block, config.train)
     work = workload(config, shape, mixed)
     folder = next(parent for parent in Path(run.report).absolute().parents if parent.exists())
     free = shutil.disk_usage(folder).free
     return Plan(name, work, mixed, voxel_um / config.scale, _jobs(config, work), free)
-
-
-def lr_header(sample: Sample) -> tuple[Triple, float]:
-    """(z, y, x) and voxel edge (µm) of a sample's 3D image, from its file's header."""
-    options = parse_reader(sample.lr_reader)
-    with open_volume(sample.lr, crop=sample.lr_crop or None, **options) as opened:
-        return opened.shape, voxel_size(opened, sample)[0]
 
 
 def workload(config: Config, shape: Triple, mixed: Mixed, threads: int = 2) -> Workload:

@@ -16,6 +16,7 @@ from octolith.segmentation.drawing import draw
 from octolith.settings.steps import DenoiseSettings, SegmentationSettings
 from octolith.slabs import read_slabs, voxel_size_of, write_slabs
 from octolith.volumes import Volume, create_volume, open_images, open_volume, write_images
+from octolith.volumes.images import require_crop
 
 log = logging.getLogger(__name__)
 
@@ -121,12 +122,7 @@ def segment_images(
             where, len(labels), pixel, pixel_um_target,
         )  # fmt: skip
     for name, image in zip(given.names, labels, strict=True):
-        if min(image.shape) < crop:
-            raise InputError(
-                name, f"{image.shape[0]} × {image.shape[1]} pixels of {pixel_um_target:g} µm",
-                f"at least {crop} × {crop}, which the critic sees at once",
-                "Leave the image out, or train on smaller cubes (lr_cube).",
-            )  # fmt: skip
+        require_crop(name, image.shape, pixel_um_target, crop)
     write_images(
         out_h5, labels, pixel_um_target, phases=phases, names=given.names, axes=given.axes
     )  # fmt: skip

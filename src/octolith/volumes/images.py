@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from octolith.volumes.disk import new_hdf5, require_space
 from octolith.volumes.hdf5 import read_phases, write_phases
 from octolith.volumes.slices import matching, open_image
 from octolith.volumes.volume import plain_dtype
+
+log = logging.getLogger(__name__)
+
+SAME = 0.01  # pixel sizes that differ by no more, as a share, are one
 
 
 @dataclass(frozen=True)
@@ -116,17 +121,60 @@ def open_images(
             planes = np.asarray(source.array[(slice(None),) * len(source.array.shape)])
         finally:
             source.close()
-        if planes.ndim < 2:
-            raise InputError(file, f"{planes.ndim} dimensions", "2 (y, x)")
-        planes = planes.astype(plain_dtype(file, planes.dtype))
-        planes = planes.reshape(-1, *planes.shape[-2:])
+        plane = _plane(file, planes.shape)
+        planes = planes.astype(plain_dtype(file, planes.dtype)).reshape(-1, *plane)
         images += list(planes)
         names += (
             [file.name] if len(planes) == 1 else [f"{file.name}:{n}" for n in range(len(planes))]
         )
         across += [axes[number]] * len(planes) if axes else []
         sizes[file] = source.voxel_size_um and source.voxel_size_um[-1]
-    return ImageSet(images, pixel_um or _one_size(sizes), None, names, across or None)
+    return ImageSet(images, _pixel_um(sizes, pixel_um), None, names, across or None)
+
+
+def headers(
+    files: Sequence[str], pixel_um: float | None = None
+) -> tuple[dict[str, tuple[int, int]], float | None]:
+    """Shapes (y, x) of files of 2D images, and the edge of a pixel in µm, without their pixels.
+
+    Parameters
+    ----------
+    pixel_um : edge of a pixel in µm; wins over what the files say.
+
+    Raises
+    ------
+    InputError : as `open_images`.
+    """
+    shapes, sizes = {}, {}
+    for file in map(Path, files):
+        source = open_image(file)
+        source.close()
+        height, width = _plane(file, source.array.shape)
+        shapes[file.name] = (height, width)
+        sizes[file] = source.voxel_size_um and source.voxel_size_um[-1]
+    return shapes, _pixel_um(sizes, pixel_um)
+
+
+def require_crop(name: str, shape: tuple[int, ...], pixel_um: float, crop: int) -> None:
+    """Refuse a 2D image (y, x) that is smaller than what the critic sees at once.
+
+    Raises
+    ------
+    InputError : an edge shorter than ``crop`` pixels.
+    """
+    if min(shape) < crop:
+        raise InputError(
+            name, f"{shape[0]} × {shape[1]} pixels of {pixel_um:g} µm",
+            f"at least {crop} × {crop}, which the critic sees at once",
+            "Leave the image out, or train on smaller cubes (train.lr_cube).",
+        )  # fmt: skip
+
+
+def _plane(file: Path, shape: tuple[int, ...]) -> tuple[int, int]:
+    """(y, x) of an image, or of each page of a stack."""
+    if len(shape) < 2:
+        raise InputError(file, f"{len(shape)} dimensions", "2 (y, x)")
+    return shape[-2], shape[-1]
 
 
 def _files(patterns: str) -> list[tuple[int, Path]]:
@@ -142,11 +190,25 @@ def _files(patterns: str) -> list[tuple[int, Path]]:
     return files
 
 
+def _pixel_um(sizes: Mapping[Path, float | None], stated: float | None) -> float | None:
+    """What was stated, or what all files say; where they say something else, that is said."""
+    if stated is None:
+        return _one_size(sizes)
+    for file, size in sizes.items():
+        if size and abs(size / stated - 1) > SAME:
+            log.warning(
+                "%s: the file says a pixel is %g µm, the sample sheet %g µm, which is used.",
+                file, size, stated,
+            )  # fmt: skip
+            break
+    return stated
+
+
 def _one_size(sizes: Mapping[Path, float | None]) -> float | None:
     (first, expected), *others = sizes.items()
     for file, size in others:
         if (size is None) != (expected is None) or (
-            size and expected and abs(size - expected) > 0.01 * expected
+            size and expected and abs(size / expected - 1) > SAME
         ):
             raise InputError(
                 file, f"a pixel of {size} µm", f"{expected} µm like {first.name}",
