@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 import yaml
 from typer.testing import CliRunner
@@ -158,9 +159,10 @@ class TestCommand:
     @pytest.fixture
     def config(self, tmp_path: Path) -> Path:
         write_volume(tmp_path / "lr.h5", np.zeros((40, 33, 20), np.uint8), (8, 8, 8), phases=PHASES)
+        tifffile.imwrite(tmp_path / "hr.tif", np.zeros((128, 150), np.uint8))
         rows = [
-            "sample\tlr\tlr_segmentation\thr\thr_segmentation",
-            f"berea\t{tmp_path}/lr.h5\tlabels\t{tmp_path}/hr*.tif\tlabels",
+            "sample\tlr\tlr_segmentation\thr\thr_voxel_um\thr_segmentation",
+            f"berea\t{tmp_path}/lr.h5\tlabels\t{tmp_path}/hr*.tif\t1\tlabels",
         ]
         (tmp_path / "samples.tsv").write_text("\n".join(rows))
         config = {
@@ -212,6 +214,15 @@ class TestCommand:
         done = CliRunner().invoke(app, ["plan", str(config)])
         assert isinstance(done.exception, InputError)
         assert "lr.h5" in str(done.exception)
+
+    def test_images_too_coarse_for_the_scale_are_named(self, config: Path) -> None:
+        """Pixels of 2 µm teach nothing about voxels of 1 µm."""
+        sheet = config.parent / "samples.tsv"
+        sheet.write_text(sheet.read_text().replace("\t1\t", "\t2\t"))
+        done = CliRunner().invoke(app, ["plan", str(config)])
+        assert isinstance(done.exception, InputError)
+        assert "pixels of 2 µm" in str(done.exception)
+        assert "Set scale to 4" in str(done.exception)
 
 
 @pytest.mark.rock

@@ -184,7 +184,7 @@ class TestImages:
             self.segmented(tmp_path, paths, crop=64)
         assert str(error.value) == (
             "hr1.tif: found 64 × 40 pixels of 1 µm, expected at least 64 × 64, which the critic "
-            "sees at once. Leave the image out, or train on smaller cubes (lr_cube)."
+            "sees at once. Leave the image out, or train on smaller cubes (train.lr_cube)."
         )
         assert not (tmp_path / "hr.h5").exists()
 

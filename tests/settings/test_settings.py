@@ -25,7 +25,11 @@ SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
         ({"phases": ["pore", "pore"]}, "expected each name once"),
         ({"pore": "void"}, r"pore: found 'void', expected one of \['pore'"),
         ({"train": {"preset": "papr"}}, r"train.*preset: found 'papr', expected one of \['laptop'"),
-        ({"train": {"all": {"epochs": -1}}}, "train.stages.1: epochs: found -1"),
+        ({"train": {"all": {"epochs": -1}}}, "train.all: epochs: found -1"),
+        ({"train": {"all": {"lerning_rate": 1}}}, "train.all: .*Did you mean 'learning_rate'"),
+        ({"train": {"voxel_weight": 9}}, r"voxel_weight: .* Say train: {all: {voxel_weight: …}}"),
+        ({"train": {"entry": 32}}, "entry: .*expected it in train.critic"),
+        ({"train": {"stages": {2: {"epochs": -1}}}}, "train.stages.2: epochs: found -1"),
         ({"train": {"stages": {2: {"lerning_rate": 1}}}}, "Did you mean 'learning_rate'"),
         ({"smooth": {"size": 4}}, "size: found 4, expected an odd number"),
         ({"segmentations": {"a": {"labels": {0: "gold"}}}}, "the unknown phase 'gold'"),
@@ -67,6 +71,13 @@ def test_a_bad_sample_sheet_names_its_line(tmp_path: Path, rows: str, message: s
     sheet = tmp_path / "samples.tsv"
     sheet.write_text(SHEET + rows)
     with pytest.raises(InputError, match=message):
+        read_samples(sheet, load(GOOD))
+
+
+def test_a_sheet_without_tabs_says_so(tmp_path: Path) -> None:
+    sheet = tmp_path / "samples.tsv"
+    sheet.write_text((SHEET + "a\tx.tif\tlabels\th.tif\tlabels\n").replace("\t", "  "))
+    with pytest.raises(InputError, match=r"found one column.* Separate by tabs"):
         read_samples(sheet, load(GOOD))
 
 

@@ -84,7 +84,10 @@ def _gpu() -> Iterator[Finding]:
             "There is a driver, but this PyTorch does not use it: "
             f"its CUDA is {torch.version.cuda or 'missing'}. Install the build for your driver."
             if driver
-            else "Training at full size needs one; the preset laptop does not. Say gpu: false."
+            else "Say gpu: false."
+            if torch.version.cuda
+            else "This PyTorch is the build for CPUs. If this is the login node of a cluster with "
+            "GPUs: rm -r .venv; make install TORCH_INDEX= (docs/cluster.md). Else say gpu: false."
         )
         yield Finding("GPU", "none", False if driver else None, mend)
         return

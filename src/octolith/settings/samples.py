@@ -105,6 +105,9 @@ def read_samples(path: str | Path, config: Config) -> dict[str, Sample]:
     if len(numbered) < 2:
         raise InputError(path, "no samples", "a header and a row for each rock")
     header, *rows = csv.reader([line for _, line in numbered], delimiter="\t")
+    if len(header) == 1:
+        found = f"one column, {header[0]!r}"
+        raise InputError(path, found, "columns apart by tabs", "Separate by tabs, not by spaces.")
     samples: dict[str, Sample] = {}
     for (number, _), row in zip(numbered[1:], rows, strict=True):
         where = f"{path}, line {number}"

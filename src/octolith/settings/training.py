@@ -184,6 +184,12 @@ class StageSettings(Settings):
 APART = {"checkpoint_minutes", "tensorboard"}
 
 
+BRANCHES: dict[str, type[Settings]] = {
+    "all": StageSettings, "generator": GeneratorSettings, "critic": CriticSettings,
+}  # fmt: skip
+"""Branch of the settings of training -> what it may change in the preset."""
+
+
 class TrainSettings(Settings):
     """A preset, what is changed in it for all stages, and what is changed for one."""
 
@@ -201,11 +207,25 @@ class TrainSettings(Settings):
         "stopped by a time limit or died."
     )  # fmt: skip
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_their_branch(cls, values: Any) -> Any:
+        """A setting that belongs a branch deeper is sent there."""
+        for key in set(values) - set(cls.model_fields) if isinstance(values, dict) else ():
+            for branch, model in BRANCHES.items():
+                if key in model.model_fields:
+                    raise InputError(
+                        key, "a key that does not exist here", f"it in train.{branch}",
+                        f"Say train: {{{branch}: {{{key}: …}}}}.",
+                    )  # fmt: skip
+        return values
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         """Fail at load, not at stage 4 on the second day."""
         self.generator_settings()
         self.critic_settings().head_edge(self.cube)
+        StageSettings.read(preset(self.preset)["all"] | self.all, "train.all")
         for stage in {1, *self.stages}:
             self.stage(stage)
         return self

@@ -5,6 +5,7 @@ Launched by ``torchrun``, which sets the environment; without it there is one pr
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
 
 
 def rank() -> int:
@@ -38,8 +41,15 @@ def processes(device: torch.device) -> Iterator[None]:
 
 
 def device() -> torch.device:
-    """The GPU of this process, or the CPU."""
+    """The GPU of this process, or the CPU; a GPU that was given but cannot be used is said."""
     if not torch.cuda.is_available():
+        given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        if given and given != "-1":
+            log.warning(
+                "PyTorch %s cannot use the GPU that this job was given (CUDA_VISIBLE_DEVICES=%s): "
+                "computing on the CPU, many times slower. `octolith doctor`, run in such a job, "
+                "says what is wrong.", torch.__version__, given,
+            )  # fmt: skip
         return torch.device("cpu")
     local = int(os.environ.get("LOCAL_RANK", "0"))
     torch.cuda.set_device(local)
