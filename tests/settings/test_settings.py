@@ -12,6 +12,7 @@ from octolith.errors import InputError
 from octolith.settings import Sample, load, read_samples
 
 ROOT = Path(__file__).parents[2]
+PAPER = {"train": {"preset": "paper"}}
 GOOD = {"segmentations": {"labels": {"labels": {0: "pore", 1: "quartz"}}}}
 SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
 
@@ -36,6 +37,8 @@ SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
         ({"segmentations": {"a": {"bnads": {}}}}, "Did you mean 'bands'"),
         ({"train": {"all": {"tied_phases": ["quarz"]}}}, "stages.1.tied_phases: .*phase 'quarz'"),
         ({"train": {"stages": {6: {"epochs": 2}}}}, r"found \[6\], expected stages from 1 to 5"),
+        (PAPER | {"superresolve": {"temperature": 0}}, "temperature: .* nothing is drawn"),
+        ({"train": {"preset": "paper", "all": {"mixed_factor": 2}}}, "mixed_factor: .*calibrate"),
         ({"network": {"transport": {"air": {"por": 1}}}}, "transport.air: .* phase 'por'"),
         ({"train": {"lr_cube": 18}}, "trunk: found 1 layers on a face of 18, .* multiple of 4"),
         ({"train": {"critic": {"trunk": [8] * 4}}}, "trunk: found 4 layers .* multiple of 32"),

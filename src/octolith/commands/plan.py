@@ -48,7 +48,11 @@ def plan(
         console = Console()
         for one in plans:
             _show(console, one)
-        console.print("The time of a training job is its limit: the next one goes on from there.")
+        machine = "an H200" if settings.gpu else "two CPU cores"
+        console.print(
+            f"Time is as on {machine}. Of training it is the limit of a job, from which the next "
+            "one goes on: how long a stage takes, and its GPU memory, are not estimated."
+        )
     _require_disk(plans, settings.results)
 
 

@@ -66,10 +66,31 @@ class Config(Settings):
                     f"segmentations.{name}", "both 'bands' and 'labels'", "one of them"
                 )
         self._check_phases()
+        self._check_effect()
         late = [stage for stage in self.train.stages if not 1 <= stage <= self.stages]
         if late:
             raise InputError("train.stages", late, f"stages from 1 to {self.stages}")
         return self
+
+    def _check_effect(self) -> None:
+        """What was asked for and would do nothing is refused, not passed over."""
+        for stage in range(1, self.stages + 1):
+            stated = self.train.all | self.train.stages.get(stage, {})
+            used = self.train.stage(stage)
+            if "mixed_factor" in stated and used.mixed_factor != 1 and not used.calibrate:
+                raise InputError(
+                    "train: mixed_factor", used.mixed_factor, f"calibrate: true in stage {stage}, "
+                    "without which it does nothing", "Say both under train.all.",
+                )  # fmt: skip
+        if (
+            self.superresolve.temperature != 1
+            and not self.train.generator_settings().decision_noise
+        ):
+            raise InputError(
+                "superresolve.temperature", self.superresolve.temperature,
+                "train.generator.decision_noise above 0, without which nothing is drawn",
+                "Leave temperature out, or train with decision_noise: 0.5.",
+            )  # fmt: skip
 
     def _check_phases(self) -> None:
         """Every phase that is named is one of the rock's."""
