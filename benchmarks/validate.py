@@ -57,7 +57,10 @@ def summary(record: dict) -> str:
               "lineal_path", "pore_size", "permeability", "diffusivity")  # fmt: skip
     of_pore = {row["measure"]: row for row in record["measures"] if row["phase"] == "pore"
                and row["other"] in ("", "pore")}  # fmt: skip
-    return " ".join(f"{name} {of_pore[name]['error']:.3f}" for name in chosen if name in of_pore)
+    found = {name: of_pore[name]["error"] for name in chosen if name in of_pore}
+    if "iou" in found:
+        found["iou"] = 1 - found["iou"]
+    return " ".join(f"{name} {value:.3f}" for name, value in found.items())
 
 
 if __name__ == "__main__":

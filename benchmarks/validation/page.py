@@ -66,7 +66,8 @@ def page(records: All, figures: Path) -> str:
             parts.append("\n".join(_case(case, methods, records, figures)))
     parts += unpaired_page.parts(records, figures)
     parts += ["\n".join(_ablations(records)), "\n".join(targets.failures(records))]
-    parts += ["\n".join(_missing(records)), "\n".join(_machines(records))]
+    parts += ["\n".join(_before(records)), "\n".join(_missing(records))]
+    parts += ["\n".join(_machines(records))]
     return "\n\n".join(part.rstrip() for part in parts if part) + "\n"
 
 
@@ -161,6 +162,18 @@ def _ablations(records: All) -> Iterator[str]:
         "below 1 they are too alike; near 1 they may be right, or mere noise. *IoU of the vote*: "
         "of what most of four realisations say."
     )
+
+
+def _before(records: All) -> Iterator[str]:
+    """Records that an older state of the code made, and what has been mended in it since."""
+    mends = {r["notes"]["before"] for r in records.values() if "before" in r["notes"]}
+    if mends:
+        yield "## Measured before a mend\n"
+    for mend in sorted(mends):
+        old = [key for key, record in records.items() if record["notes"].get("before") == mend]
+        cases = dict.fromkeys(case for case, _ in old)
+        said = (f"{case} ({', '.join(m for c, m in old if c == case)})" for case in cases)
+        yield f"- {mend} {', '.join(said)}."
 
 
 def _missing(records: All) -> Iterator[str]:

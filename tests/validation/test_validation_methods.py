@@ -121,3 +121,19 @@ def test_what_was_measured_is_not_measured_again_and_is_on_the_page(case, tmp_pa
     text = page.page(elsewhere.all(), tmp_path)
     assert "## Tiny" in text and "| IoU, pore | 1.000 |" in text
     assert "- Tiny: trilinear, another part of the rock" in text
+    assert "before a mend" not in text
+
+
+def test_records_of_before_a_mend_are_named_with_it(case, tmp_path, monkeypatch):
+    monkeypatch.setitem(cases.CASES, "berea-4x", ("Tiny", lambda: case))
+    kept = records.Records(tmp_path / "cache", tmp_path / "published.json")
+    run.rock.cache_clear()
+    for method in ("nearest", "cubic"):
+        record = run.measure("berea-4x", method, kept, tmp_path, threads=1)
+    run.rock.cache_clear()
+    kept.write(record | {"notes": {"before": "Ties went to grain. Made with that:"}})
+    text = page.page(kept.all(), tmp_path)
+    assert (
+        "## Measured before a mend\n\n- Ties went to grain. Made with that: berea-4x (cubic)."
+        in text
+    )
