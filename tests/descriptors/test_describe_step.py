@@ -172,3 +172,15 @@ def test_real_rock(rock_data: Path, tmp_path: Path) -> None:
     means = surface.groupby("image")["value"].mean()
     # Seven times finer pixels see more of the pores' surface.
     assert means["HR"] > 1.5 * means["LR"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("frechet_distance", {"slices": 4}), ("similarity", {"slices": 0}), ("polytope", {"n": 9})],
+)
+def test_options_that_a_descriptor_cannot_have_are_refused(
+    sample: dict[str, Path], tmp_path: Path, name: str, options: dict[str, int]
+) -> None:
+    settings = DescribeSettings(patches=1, options={name: options})
+    with pytest.raises(InputError, match=f"options of {name}"):
+        run(sample, name, tmp_path / "t.csv", settings)

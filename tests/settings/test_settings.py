@@ -12,6 +12,11 @@ from octolith.errors import InputError
 from octolith.settings import Sample, load, read_samples
 
 ROOT = Path(__file__).parents[2]
+TWO_PHASES = {
+    "phases": ["pore", "grain"],
+    "segmentations": {"a": {"labels": {0: "pore", 1: "grain"}}},
+    "describe": {"descriptors": ["triple_phase_boundary"]},
+}
 PAPER = {"train": {"preset": "paper"}}
 GOOD = {"segmentations": {"labels": {"labels": {0: "pore", 1: "quartz"}}}}
 SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
@@ -37,6 +42,7 @@ SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
         ({"segmentations": {"a": {"bnads": {}}}}, "Did you mean 'bands'"),
         ({"train": {"all": {"tied_phases": ["quarz"]}}}, "stages.1.tied_phases: .*phase 'quarz'"),
         ({"train": {"stages": {6: {"epochs": 2}}}}, r"found \[6\], expected stages from 1 to 5"),
+        (TWO_PHASES, "describe.descriptors: found triple_phase_boundary, expected three phases"),
         (PAPER | {"superresolve": {"temperature": 0}}, "temperature: .* nothing is drawn"),
         ({"train": {"preset": "paper", "all": {"mixed_factor": 2}}}, "mixed_factor: .*calibrate"),
         ({"network": {"transport": {"air": {"por": 1}}}}, "transport.air: .* phase 'por'"),

@@ -47,6 +47,16 @@ def volume_thinner_than_a_training_cube(checkout):
     checkout.image("data/b/lr.tif", np.zeros((7, 24, 24), np.uint8), 4.0)
 
 
+def option_that_a_descriptor_does_not_have(checkout):
+    checkout.config["describe"]["options"] = {"two_point_correlation": {"max_lag": 3}}
+    checkout.configure()
+
+
+def similarity_to_no_truth(checkout):
+    checkout.config["describe"]["descriptors"].append("similarity")
+    checkout.configure()
+
+
 def truth_of_another_volume(checkout):
     text = (checkout.folder / "samples.tsv").read_text().splitlines()
     columns = ["\ttruth\ttruth_segmentation", "\tdata/b/lr.tif\tlabels", ""]
@@ -80,6 +90,8 @@ def image_that_a_shell_would_read(checkout):
         (images_coarser_than_the_scale, ["'a': hr", "1 µm", "0.25 µm", "Set scale to 4"]),
         (image_smaller_than_the_critic_sees, ["hr1.tif", "64 × 31", "at least 32 × 32"]),
         (volume_thinner_than_a_training_cube, ["'b': lr", "7 × 24 × 24", "at least 8"]),
+        (option_that_a_descriptor_does_not_have, ["two_point_correlation", "max_lag_um"]),
+        (similarity_to_no_truth, ["'b': describe.descriptors", "similarity", "no truth"]),
         (truth_of_another_volume, ["data/b/lr.tif", "(24, 24, 24)", "(96, 96, 96)"]),
         (hostile_name, ["samples.tsv, line 2", "Rename it."]),
         (image_that_a_shell_would_read, ["sample 'b': an image", "$(touch pwned)", "Rename it."]),

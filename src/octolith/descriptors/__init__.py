@@ -18,9 +18,10 @@ from octolith.descriptors.clusters import cluster_function
 from octolith.descriptors.correlation import two_point_correlation
 from octolith.descriptors.fractions import local_porosity, volume_fraction
 from octolith.descriptors.interfaces import interfacial_area, triple_phase_boundary
+from octolith.descriptors.likeness import frechet_distance, similarity
 from octolith.descriptors.minkowski import minkowski
 from octolith.descriptors.polytopes import polytope
-from octolith.descriptors.registry import COLUMNS, measure, names
+from octolith.descriptors.registry import COLUMNS, check_options, measure, names
 from octolith.descriptors.representative import representative_size
 from octolith.descriptors.runs import chord_length, lineal_path
 from octolith.descriptors.texture import glcm
@@ -28,7 +29,7 @@ from octolith.descriptors.texture import glcm
 NAMES = names()
 WHOLE = ("representative_size",)
 """Those that are measured on whole images rather than on patches of them."""
-PAIRED = ("similarity", "frechet_distance")
+PAIRED = (similarity.__name__, frechet_distance.__name__)
 """Those that compare two images; `octolith.descriptors.likeness` has them."""
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "NAMES",
     "PAIRED",
     "WHOLE",
+    "check_options",
     "chord_length",
     "cluster_function",
     "glcm",

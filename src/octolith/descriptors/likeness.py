@@ -11,7 +11,7 @@ from skimage.metrics import structural_similarity
 
 from octolith.descriptors.microstructure import Microstructure
 from octolith.descriptors.neighbours import pair_counts
-from octolith.descriptors.registry import rows
+from octolith.descriptors.registry import Count, paired, rows
 from octolith.errors import InputError
 from octolith.phases import Phases
 
@@ -20,13 +20,14 @@ WINDOW = 7
 FEWEST = 2
 
 
+@paired
 def similarity(
     labels: np.ndarray,
     truth: np.ndarray,
     voxel_size_um: float | Sequence[float],
     phases: Phases,
     *,
-    slices: int = 32,
+    slices: Count = 32,
 ) -> pd.DataFrame:
     """SSIM and PSNR of every phase, slice by slice (paper 5, equation 11; Wang et al. 2004).
 
@@ -48,8 +49,6 @@ def similarity(
     ------
     InputError : different shapes, 2D images, or fewer than seven voxels along an edge.
     """
-    if slices < 1:
-        raise InputError("similarity", f"{slices} slices", "at least one")
     micro = Microstructure.of(truth, voxel_size_um, phases)
     image = Microstructure.of(labels, voxel_size_um, phases)
     micro.require_3d("similarity")
@@ -111,6 +110,7 @@ def texture_features(plane: np.ndarray, phases: int) -> np.ndarray:
     return np.array(features)
 
 
+@paired
 def frechet_distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
     """The Fréchet distance of two sets of feature vectors, each taken for a Gaussian.
 

@@ -6,7 +6,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ Seed = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _REGISTRY: dict[str, Measure] = {}
+_OPTIONS: dict[str, type[BaseModel]] = {}
 
 
 def rows(
@@ -94,8 +95,17 @@ def descriptor(function: Callable[..., Iterator[pd.DataFrame]]) -> Measure:
     measured.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [*public, *own], return_annotation=pd.DataFrame
     )
-    _REGISTRY[name] = measured
+    _REGISTRY[name], _OPTIONS[name] = measured, model
     return measured
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def paired(function: F) -> F:
+    """Register the options of a function that compares two images, for `check_options`."""
+    _OPTIONS[function.__name__] = options_of(function)
+    return function
 
 
 def options_of(function: Callable[..., Any]) -> type[BaseModel]:
@@ -125,6 +135,17 @@ def checked(options: Mapping[str, Any], model: type[BaseModel], where: str) -> d
         option = ".".join(str(part) for part in first["loc"])
         expected = first["msg"].removeprefix("Input should be ")
         raise InputError(where, f"{option} = {first['input']!r}", expected) from None
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Check options of a registered descriptor without measuring anything.
+
+    Raises
+    ------
+    InputError : an option that does not exist, or a value that it cannot have.
+    """
+    own = {key: value for key, value in options.items() if key != "periodic"}
+    checked(own, _OPTIONS[name], f"options of {name}")
 
 
 def names() -> tuple[str, ...]:

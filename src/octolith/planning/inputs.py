@@ -10,6 +10,7 @@ import math
 from octolith.blocks import Triple
 from octolith.errors import InputError
 from octolith.settings import Config, Sample
+from octolith.settings.steps import DescribeSettings
 from octolith.steps.ingest import voxel_size
 from octolith.volumes import open_volume, parse_reader
 from octolith.volumes.images import headers, require_crop
@@ -37,14 +38,15 @@ def volume_header(sample: Sample) -> tuple[Triple, float, int]:
 
 
 def check_sample(config: Config, sample: Sample) -> None:
-    """Look at a sample's LR volume and HR images.
+    """Look at a sample's LR volume and HR images, and at what is to be measured on them.
 
     Raises
     ------
-    InputError : an image that is missing, unreadable or too small to train on, or HR pixels that
-        are larger than the SR voxels would be.
+    InputError : an image that is missing, unreadable or too small to train on, HR pixels that are
+        larger than the SR voxels would be, or a descriptor that could not be measured.
     """
     where = f"sample {sample.sample!r}"
+    _check_describe(config.describe, where, sample.truth)
     shape, voxel_um, _ = volume_header(sample)
     if min(shape) < config.train.cube:
         raise InputError(
@@ -62,6 +64,20 @@ def check_sample(config: Config, sample: Sample) -> None:
     for name, edges in shapes.items():
         fine = tuple(round(edge * pixel_um * config.scale / voxel_um) for edge in edges)
         require_crop(name, fine, voxel_um / config.scale, config.train.cube * config.scale)
+
+
+def _check_describe(settings: DescribeSettings, where: str, truth: str) -> None:
+    """Before training, for it is measured last."""
+    if "similarity" in settings.descriptors and not truth:
+        raise InputError(
+            f"{where}: describe.descriptors", "similarity, and no truth", "the true volume",
+            "Take similarity out.",
+        )  # fmt: skip
+    if settings.options:
+        from octolith.descriptors import check_options  # noqa: PLC0415 (it imports half of SciPy)
+
+        for name, options in settings.options.items():
+            check_options(name, options)
 
 
 def _require_finer_pixels(where: str, scale: int, voxel_um: float, pixel_um: float) -> None:

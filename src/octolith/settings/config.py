@@ -25,6 +25,8 @@ from octolith.settings.steps import (
 )
 from octolith.settings.training import TrainSettings
 
+THREE = 3  # phases that meet in a line
+
 
 class Config(Settings):
     """Everything a run depends on besides its images."""
@@ -90,6 +92,12 @@ class Config(Settings):
                 "superresolve.temperature", self.superresolve.temperature,
                 "train.generator.decision_noise above 0, without which nothing is drawn",
                 "Leave temperature out, or train with decision_noise: 0.5.",
+            )  # fmt: skip
+
+        if "triple_phase_boundary" in self.describe.descriptors and len(self.phases) < THREE:
+            raise InputError(
+                "describe.descriptors", "triple_phase_boundary", "three phases, where it is asked",
+                "Take it out: two phases meet nowhere in a line of three.",
             )  # fmt: skip
 
     def _check_phases(self) -> None:

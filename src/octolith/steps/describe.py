@@ -117,6 +117,7 @@ def _measured(
 ) -> Iterator[pd.DataFrame]:
     """The table of each patch."""
     options = settings.options.get(name, {})
+    descriptors.check_options(name, options)
     edge = patch_edge(sources, settings.patch_um, settings.max_voxels)
     sampler = Sampler(sources, edge, settings.patches, seed)
     if name == "similarity":
