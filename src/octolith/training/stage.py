@@ -332,8 +332,9 @@ class Stage:
             distributed.wait()  # before one of them writes it again, or ends and deletes it
             log.info("resuming in epoch %d", self.progress.epoch + 1)
         else:
-            self.save(saved)
+            # The good one first: a job that resumes counts on both, and looks for the other.
             self.save(good_copy(saved))
+            self.save(saved)
         kept = kept_good = time.monotonic()
         with Interruption() as interruption, self._bar() as bar, self._board() as board:
             while self.progress.epoch < s.epochs:
