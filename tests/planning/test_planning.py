@@ -142,6 +142,15 @@ def test_the_block_with_most_interfaces_is_planned_for(tmp_path: Path) -> None:
     assert mixed_shares(Layout(str(tmp_path), "a"), 5, 4).uneven == 1
 
 
+def test_blocks_are_those_that_are_grown(tmp_path: Path) -> None:
+    """An axis of 10 is cut into 4, 3 and 3; those of 4, 4 and 2 would part the rock elsewhere."""
+    labels = np.zeros((10, 10, 10), np.uint8)
+    labels[1, 1, [5, 8]] = 1  # each has 7 voxels in its cross, in the second and the third block
+    path = tmp_path / "lr.h5"
+    write_volume(path, labels, (8, 8, 8), phases=PHASES)
+    assert unevenness(path, 4) == pytest.approx(7 / (14 / 10**3 * 4**3))
+
+
 def test_an_uneven_rock_has_a_larger_block_and_no_more_nodes() -> None:
     settings = SuperResolveSettings(block=32)
     of = partial(

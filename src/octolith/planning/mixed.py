@@ -9,10 +9,12 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
+from octolith.blocks import spans
 from octolith.errors import InputError
 from octolith.layout import Layout
 from octolith.pyramid import mixed_fraction
@@ -68,22 +70,23 @@ def _factors(settings: TrainSettings, stages: int) -> tuple[float, ...]:
 
 
 def unevenness(labels: Path, block: int) -> float:
-    """Mixed voxels of the block that has most, over those of a block of average rock.
+    """Mixed voxels of the block that has most, over those of the largest block of average rock.
 
     A voxel beside one of another phase stands for a mixed one. At least 1.
 
     Parameters
     ----------
     labels : LR phases (HDF5), read a layer of blocks at a time.
-    block : edge of the blocks, LR voxels.
+    block : edge of the blocks, LR voxels; an axis is cut as evenly as `octolith.blocks` does.
     """
     with open_volume(labels) as volume:
-        z, y, x = volume.shape
-        borders = [_borders(volume[low : low + block]).sum(0) for low in range(0, z, block)]
-    counts = np.stack(borders)
-    for axis, length in ((1, y), (2, x)):
-        counts = np.add.reduceat(counts, range(0, length, block), axis)
-    average = counts.sum() / (z * y * x) * min(block, z) * min(block, y) * min(block, x)
+        shape = volume.shape
+        pieces = [spans(n, block) for n in shape]
+        counts = np.stack([_borders(volume[low:high]).sum(0) for low, high in pieces[0]])
+    for axis in (1, 2):
+        counts = np.add.reduceat(counts, [low for low, _ in pieces[axis]], axis)
+    largest = prod(max(high - low for low, high in own) for own in pieces)
+    average = counts.sum() / prod(shape) * largest
     return max(1.0, float(counts.max() / average)) if average else 1.0
 
 
