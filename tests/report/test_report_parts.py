@@ -261,6 +261,21 @@ def test_the_octree_of_a_slice_ends_at_the_stitched_volume(rock: tuple[Config, S
     assert mixed[0] > mixed[1] > mixed[2] == 0
 
 
+def test_blocks_beside_the_field_of_view_are_not_decoded(
+    rock: tuple[Config, Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """24 LR voxels in blocks of 12: one of the four blocks of a layer has the corner."""
+    decoded_blocks = []
+    read = views.Blocks.read
+    monkeypatch.setattr(
+        views.Blocks, "read", lambda self, cut: decoded_blocks.append(cut) or read(self, cut)
+    )
+    with open_run(*rock) as run:
+        box = views.Box((0, 12, 0), (24, 20, 12))
+        views.slice_by_stage(run.block_groups, box, 37, 3, len(run.phases))
+    assert [cut.low for cut in decoded_blocks] == [(0, 12, 0)]
+
+
 def test_nodes_are_summed_over_all_blocks(rock: tuple[Config, Sample]) -> None:
     with open_run(*rock) as run:
         nodes = run.nodes[run.nodes["realisation"] == 0].set_index("stage")

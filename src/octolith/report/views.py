@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from octolith.inference import Blocks
+from octolith.inference import Blocks, Cut
 from octolith.octree import Octree
 from octolith.report import pictures
 from octolith.report.run import Run
@@ -257,7 +257,7 @@ def slice_by_stage(
         blocks = Blocks(path)
         try:
             for cut in blocks.cuts:
-                if cut.low[0] * scale <= z < cut.high[0] * scale:
+                if cut.low[0] * scale <= z < cut.high[0] * scale and _in_sight(cut, box):
                     low = (cut.low[1] - box.low[1], cut.low[2] - box.low[2])
                     _paint(planes, blocks.read(cut), z - cut.low[0] * scale, low)
         finally:
@@ -266,6 +266,11 @@ def slice_by_stage(
         above = _enlarged(coarse, 2)
         fine[above != mixed] = above[above != mixed]
     return planes
+
+
+def _in_sight(cut: Cut, box: Box) -> bool:
+    """Whether a block and a field of view share rows and columns: others are not decoded."""
+    return all(cut.low[axis] < box.high[axis] and box.low[axis] < cut.high[axis] for axis in (1, 2))
 
 
 def _enlarged(image: np.ndarray, times: int) -> np.ndarray:
