@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -12,6 +16,19 @@ from octolith.steps.smooth import smooth
 from octolith.volumes import OUTSIDE, open_volume, write_volume
 
 VOXEL = (2.0, 1.0, 1.0)
+
+KILLED_IN_THE_THIRD_PASS = """
+import os, signal, sys
+from octolith.settings.steps import SmoothSettings
+from octolith.steps import smooth
+stream = smooth._stream
+def struck(source, out, settings, threads, before):
+    if len(before) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return stream(source, out, settings, threads, before)
+smooth._stream = struck
+smooth.smooth(*sys.argv[1:], SmoothSettings(passes=40, until=0.005, centre=1))
+"""
 
 
 @pytest.fixture
@@ -55,6 +72,16 @@ def test_until_stops_and_leaves_one_file(source, labels, tmp_path):
     with open_volume(out) as volume:
         np.testing.assert_array_equal(volume.read(), expected)
         assert volume.provenance["smooth"]["passes"] == len(shares)
+
+
+def test_what_a_killed_run_left_is_gone_after_the_next(source, tmp_path):
+    out = tmp_path / "results" / "out.h5"
+    killed = subprocess.run([sys.executable, "-c", KILLED_IN_THE_THIRD_PASS, source, out],
+                            check=False)  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    assert [*out.parent.iterdir()]
+    smooth(source, out, SmoothSettings(passes=40, until=0.005, centre=1))
+    assert [*out.parent.iterdir()] == [out]
 
 
 def test_none_copies(source, labels, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -39,18 +38,22 @@ def smooth(
     if settings.until == 0 or settings.method == "none":
         return _stream(source, out, settings, threads, [])
     out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     one_pass = settings.model_copy(update={"passes": 1})
     shares: list[float] = []
-    # Whether a pass was the last is known only when all of it is done: each goes to disk.
-    with TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
+    # Whether a pass was the last is known only when all of it is done: each goes to disk, under
+    # a name that the next run overwrites if this one is killed.
+    turns = [out.with_name(f".{out.stem}.pass{number}{out.suffix}") for number in range(2)]
+    try:
         while len(shares) < settings.passes:
-            target = Path(folder) / f"pass{len(shares) % 2}.h5"
+            target = turns[len(shares) % 2]
             shares = _stream(source, target, one_pass, threads, shares)
             source = target
             if shares[-1] <= settings.until:
                 break
         Path(source).replace(out)
+    finally:
+        for left in turns:
+            left.unlink(missing_ok=True)
     return shares
 
 
