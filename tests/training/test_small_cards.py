@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -124,3 +125,17 @@ def test_accumulated_batches_give_the_gradient_of_the_joint_one(tmp_path: Path) 
             run._generator_gradient(block, run.grow(block), where)
         found.append(gradients(run))
     assert_close(*found)
+
+
+def test_accumulated_batches_are_logged_together_and_move_statistics_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tiny_stage(tmp_path, accumulate=2, generator={"widths": [[4, 4]], "norm": "batch"})
+    losses = iter([1.0, 4.0, math.nan, 1.0])
+    gradient = run._generator_gradient
+    monkeypatch.setattr(
+        run, "_generator_gradient", lambda *of: gradient(*of) | {"voxel_loss": next(losses)}
+    )
+    assert run.step()["voxel_loss"] == 2.5
+    assert run.block.norm3.num_batches_tracked == 2, "one for each of two batches"
+    assert math.isnan(run.step()["voxel_loss"]), "of the first batch alone"

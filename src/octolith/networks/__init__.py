@@ -2,7 +2,7 @@
 
 from octolith.blocks import halo
 from octolith.networks.critic import AxisCritics, Critic
-from octolith.networks.generator import Block, Generator, Growth, parameter_count
+from octolith.networks.generator import Block, Generator, Growth, kept_statistics, parameter_count
 from octolith.networks.twin import DenseTwin
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "Generator",
     "Growth",
     "halo",
+    "kept_statistics",
     "parameter_count",
 ]

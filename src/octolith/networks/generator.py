@@ -217,7 +217,7 @@ STATISTICS = (nn.BatchNorm1d, nn.BatchNorm3d, nn.InstanceNorm3d)
 
 
 @contextmanager
-def _kept_statistics(module: nn.Module) -> Iterator[None]:
+def kept_statistics(module: nn.Module) -> Iterator[None]:
     """A second pass over the same batch must not move running means and variances again."""
     norms = [m for m in module.modules() if isinstance(m, STATISTICS)]
     before = [(norm.momentum, copy.deepcopy(norm.num_batches_tracked)) for norm in norms]
@@ -251,7 +251,7 @@ class Growing(nn.Module):
         """Apply a layer, its normalisation and its activation."""
         if not (self.recompute and torch.is_grad_enabled()):
             return function(*inputs)
-        again = lambda: (nullcontext(), _kept_statistics(self))  # noqa: E731
+        again = lambda: (nullcontext(), kept_statistics(self))  # noqa: E731
         out: Tensor = checkpoint(
             function, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=again
         )

@@ -12,7 +12,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -26,7 +26,15 @@ from tqdm import tqdm
 
 from octolith.errors import TrainingError
 from octolith.files import atomic
-from octolith.networks import AxisCritics, Block, Critic, Generator, Growth, halo
+from octolith.networks import (
+    AxisCritics,
+    Block,
+    Critic,
+    Generator,
+    Growth,
+    halo,
+    kept_statistics,
+)
 from octolith.octree import render
 from octolith.phases import Phases
 from octolith.progress import track
@@ -152,14 +160,16 @@ class Stage:
         blocks = [self._cubes(seed, self.random) for seed in seeds]
         places = self._places(len(blocks))
         # One batch is grown once; several are grown again for the generator's turn, one at a time.
-        with torch.set_grad_enabled(s.accumulate == 1):
+        several = s.accumulate > 1
+        with torch.set_grad_enabled(not several), self._first_of_two(several):
             grown = [self.grow(block) for block in blocks]
         measured = self._critic_turns(grown, places)
         self.g_optimiser.zero_grad()
         for i, (block, where) in enumerate(zip(blocks, places, strict=True)):
-            if s.accumulate > 1:
+            if several:
                 grown[i] = self.grow(block)
-            measured |= self._generator_gradient(block, grown[i], where)
+            for name, loss in self._generator_gradient(block, grown[i], where).items():
+                measured[name] = measured.get(name, 0.0) + loss / s.accumulate
             grown[i] = grown[i].detached()
         self._apply(self.g_optimiser, self.block)
         self._follow()
@@ -176,6 +186,10 @@ class Stage:
         with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
             growth: Growth = self.generator(block, self.stage)
         return growth
+
+    def _first_of_two(self, several: bool) -> AbstractContextManager[None]:
+        """Batches that are grown twice move running means and variances the second time only."""
+        return kept_statistics(self.block) if several else nullcontext()
 
     def _cubes(self, seed: int, random: torch.Generator) -> Block:
         """LR cubes drawn for an update."""
