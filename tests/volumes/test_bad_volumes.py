@@ -51,6 +51,11 @@ def test_an_empty_folder(tmp_path):
     assert "a folder without images" in complaint(tmp_path)
 
 
+def test_a_glob_of_nothing_but_folders(tmp_path):
+    (tmp_path / "scan1").mkdir()
+    assert "no file that matches, expected slices" in complaint(tmp_path / "scan*")
+
+
 def test_folders_of_several_kinds(tmp_path, stack):
     np.save(tmp_path / "1.npy", stack[0])
     tifffile.imwrite(tmp_path / "1.tif", stack[0])

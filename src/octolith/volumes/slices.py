@@ -173,7 +173,12 @@ def _slice(file: Path) -> Source:
 def _slice_files(path: str | Path) -> list[Path]:
     folder = Path(path)
     if not folder.is_dir():
-        return [file for file in matching(path) if file.is_file()]
+        matched = [file for file in matching(path) if file.is_file()]
+        if not matched:
+            raise InputError(
+                path, "no file that matches", f"slices ({', '.join(SUFFIXES)})", "Check the path."
+            )
+        return matched
     files = [
         file
         for file in folder.iterdir()
