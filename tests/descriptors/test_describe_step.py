@@ -143,6 +143,10 @@ def test_long_curves_are_thinned_at_their_tail() -> None:
     assert kept[:16].tolist() == list(range(16))
     assert kept[-1] == 299
     assert (np.diff(kept, n=2)[16:] >= -1).all()  # ever wider, but for rounding
+    local = descriptors.local_porosity(labels.repeat(30, 0), 1.0, TWO)
+    quantiles = local[local["quantile"].notna()]
+    assert len(quantiles) > 8
+    assert thinned(local, 4)["quantile"].count() == len(quantiles)
     assert thinned(descriptors.chord_length(labels, 1.0, TWO), 32).equals(
         descriptors.chord_length(labels, 1.0, TWO)
     )

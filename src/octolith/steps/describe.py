@@ -99,12 +99,14 @@ def compare(tables: Sequence[str | Path], out_csv: str | Path, seed: int = 0) ->
 def thinned(table: pd.DataFrame, points: int) -> pd.DataFrame:
     """Keep at most ``points`` distances of each curve: the first half of them, then ever fewer.
 
-    Densities stay whole, because their points add up to one.
+    Densities stay whole, because their points add up to one, and so do distributions given by
+    their quantiles, which are no distances.
     """
     keys = ["descriptor", "phase", "other", "direction"]
     groups = table.groupby(keys)["distance_um"]
     rank, length = groups.cumcount().to_numpy(), groups.transform("size").to_numpy()
-    keep = (length <= points) | table["descriptor"].isin(DENSITIES).to_numpy()
+    one = table["descriptor"].isin(DENSITIES) | table["quantile"].notna()
+    keep = (length <= points) | one.to_numpy()
     for size in np.unique(length[~keep]):
         dense = np.arange(points // 2)
         sparse = np.geomspace(points // 2, size - 1, points - points // 2)
