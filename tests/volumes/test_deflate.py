@@ -145,6 +145,19 @@ def test_a_damaged_chunk_is_named(tmp_path, rng):
             volume.read()
 
 
+@pytest.mark.parametrize("dtype", ["u1", "f4"])
+def test_a_chunk_that_is_too_short_is_named(tmp_path, dtype):
+    path = tmp_path / "a.h5"
+    write_volume(path, np.ones((128, 64, 64), dtype), (1, 1, 1))
+    with h5py.File(path, "a") as file:
+        file["volume"].id.write_direct_chunk((64, 0, 0), zlib.compress(bytes(100)))
+    with (
+        open_volume(path) as volume,
+        pytest.raises(InputError, match=r"a damaged chunk at \(64, 0, 0\) \(100 of \d+ bytes\)"),
+    ):
+        volume.read()
+
+
 def test_a_damaged_index_of_the_chunks(tmp_path):
     path = tmp_path / "a.h5"
     write_volume(path, np.zeros(SHAPE, np.uint8), (1, 1, 1))

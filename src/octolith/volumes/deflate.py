@@ -88,7 +88,7 @@ class DeflatedArray:
         """The values of the chunk at ``corner``, perhaps without those beyond the dataset's end."""
         try:
             skipped, data = self._dataset.id.read_direct_chunk(corner)
-            return self._through_hdf5(corner) if skipped else self._decoded(data)
+            return self._through_hdf5(corner) if skipped else self._decoded(data, corner)
         except (RuntimeError, OSError) as error:
             complaint = error
         # A chunk that nobody wrote ends here, too. HDF5 gives its fill value at once; to be asked
@@ -96,14 +96,19 @@ class DeflatedArray:
         try:
             return self._through_hdf5(corner)
         except (RuntimeError, OSError):
-            raise InputError(
-                self._path, f"a damaged chunk at {corner} ({complaint})", "a whole file",
-                "Copy or make it again.",
-            ) from None  # fmt: skip
+            raise self._damaged(corner, complaint) from None
 
-    def _decoded(self, data: bytes) -> np.ndarray:
+    def _damaged(self, corner: tuple[int, ...], complaint: object) -> InputError:
+        return InputError(
+            self._path, f"a damaged chunk at {corner} ({complaint})", "a whole file",
+            "Copy or make it again.",
+        )  # fmt: skip
+
+    def _decoded(self, data: bytes, corner: tuple[int, ...]) -> np.ndarray:
         size = math.prod(self._edges) * self.dtype.itemsize
         plain = np.frombuffer(imagecodecs.zlibng_decode(data, out=size), np.uint8)
+        if len(plain) != size:  # HDF5 would give what lies in memory for the rest
+            raise self._damaged(corner, f"{len(plain)} of {size} bytes")
         if self._shuffled:
             plain = np.ascontiguousarray(plain.reshape(self.dtype.itemsize, -1).T)
         return plain.view(self.dtype).reshape(self._edges)
