@@ -312,12 +312,12 @@ def test_what_earlier_runs_left_is_not_counted(rock: tuple[Config, Sample], tmp_
     own = {
         "ingest-lr", "segment-hr", "pyramid-figure", "train-stage3", "describe-compare",
         "describe-volume_fraction", "superresolve-realisation1-group0", "network-change",
-        "export-realisation1.ome.zarr", "transport-sr-subvolume0-x",
+        "export-realisation1.tif", "transport-sr-subvolume0-x",
     }  # fmt: skip
     others = {
         "train-stage4", "superresolve-realisation0-group1", "superresolve-realisation2-group0",
         "smooth-realisation2", "describe-glcm", "network-lr-subvolume1", "segment-truth",
-        "network-truth", "transport-truth-subvolume0-x",
+        "network-truth", "transport-truth-subvolume0-x", "export-realisation1.ome.zarr",
     }  # fmt: skip
     (here / "benchmarks").mkdir()
     for job in own | others:

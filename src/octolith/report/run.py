@@ -19,7 +19,7 @@ from octolith.errors import InputError
 from octolith.layout import Layout
 from octolith.phases import Phases
 from octolith.settings import Config, Sample
-from octolith.settings.steps import DESCRIPTORS, MORE_DESCRIPTORS
+from octolith.settings.steps import DESCRIPTORS, EXPORT_SUFFIXES, MORE_DESCRIPTORS
 from octolith.slabs import count_codes, phases_of, read_label_slabs, voxel_size_of
 from octolith.volumes import ImageSet, Volume, open_volume, read_images
 
@@ -263,5 +263,8 @@ def _wanted(job: str, config: Config, sample: Sample, numbers: range) -> bool:
     dropped = {*DESCRIPTORS, *MORE_DESCRIPTORS} - {*config.describe.descriptors}
     dropped |= set() if sample.truth else {"truth"}
     dropped |= set() if config.network.transport else {"transport"}
+    exported = tuple(EXPORT_SUFFIXES[form] for form in config.export.formats)
+    if job.startswith("export-") and not job.endswith(exported):
+        return False
     counted = re.findall(rf"({'|'.join(known)})(\d+)", job)
     return dropped.isdisjoint(job.split("-")) and all(int(n) in known[what] for what, n in counted)
