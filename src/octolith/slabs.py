@@ -94,7 +94,7 @@ def count_codes(labels: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    labels : (z, y, x) or (y, x), which is counted row by row.
+    labels : (z, y, x), or (y, x), which is counted row by row, or more cubes than one.
 
     Returns
     -------

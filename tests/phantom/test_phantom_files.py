@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from octolith import cli
 from octolith.errors import InputError
-from octolith.phantom import load_recipe, write_phantom
+from octolith.phantom import load_recipe, write_phantom, writing
 from octolith.settings import load, read_samples
 from octolith.volumes import open_volume
 
@@ -62,6 +63,16 @@ def test_the_fractions_that_it_states_are_those_of_the_files(folder):
     assert stated["volume_fractions"]["truth"]["pore"] == pytest.approx(np.mean(truth == 0))
     assert stated["ct_voxel_um"] == 4.0
     assert stated["recipe"] == load_recipe("berea-like").model_dump()
+
+
+def test_counting_the_truth_takes_less_than_the_truth():
+    labels = np.ones((64, 64, 64), np.uint8)
+    tracemalloc.start()
+    try:
+        assert writing._fractions(labels)["quartz"] == 1
+        assert tracemalloc.get_traced_memory()[1] < labels.nbytes / 2
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_second_rock_in_the_folder_is_not_mixed_with_panels_of_the_first(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -120,6 +121,16 @@ def test_nodes_count_as_much_as_they_stand_for():
 def test_shares_are_of_the_rock():
     image = np.array([[0, 0, 1, OUTSIDE]], np.uint8)
     np.testing.assert_allclose(shares(np.stack([image, image]), 3), [2 / 3, 1 / 3, 0])
+
+
+def test_counting_a_volume_takes_less_than_the_volume():
+    labels = np.ones((64, 64, 64), np.uint8)
+    tracemalloc.start()
+    try:
+        shares(labels, 3)
+        assert tracemalloc.get_traced_memory()[1] < labels.nbytes / 2
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("shape", [(24, 24, 24), (10, 30, 17)])

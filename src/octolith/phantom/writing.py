@@ -17,6 +17,7 @@ from octolith.phantom.rock import fine_labels
 from octolith.phantom.scan import bands, ct_scan, microscope_images
 from octolith.progress import track
 from octolith.segmentation import Bands
+from octolith.slabs import count_codes
 
 # Coarse voxels of the slabs that are made at once.
 SLAB = 16
@@ -102,7 +103,7 @@ def _rock(recipe: Recipe, size: int, scale: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _fractions(labels: np.ndarray) -> dict[str, float]:
-    counts = np.bincount(labels.ravel(), minlength=len(PHASES))
+    counts = count_codes(labels)[: len(PHASES)]
     return {name: float(n / labels.size) for name, n in zip(PHASES.names, counts, strict=True)}
 
 

@@ -23,6 +23,7 @@ from scipy.optimize import minimize
 
 from octolith.networks import Block, Growth
 from octolith.phases import OUTSIDE
+from octolith.slabs import count_codes
 from octolith.training.data import Cubes
 
 # LR cubes along an axis that stand for the volume, and finest nodes of each that do for it.
@@ -89,7 +90,7 @@ def _by_depth(growth: Growth, classes: int) -> np.ndarray:
 
 def shares(labels: np.ndarray, classes: int) -> np.ndarray:
     """(classes,) of the rock."""
-    counts = np.bincount(labels.ravel(), minlength=OUTSIDE + 1)[:classes]
+    counts = count_codes(labels)[:classes]
     return counts / max(1, counts.sum())
 
 
