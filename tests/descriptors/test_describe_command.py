@@ -1,4 +1,4 @@
-"""`octolith describe`: any label image, without the workflow; and the figures of its tables."""
+"""`octolith describe`: any label image, without the workflow."""
 
 from __future__ import annotations
 
@@ -8,17 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from structures import FOUR
 from typer.testing import CliRunner
 
-from octolith import figures
 from octolith.cli import app
-from octolith.descriptors.comparison import read_table
-from octolith.descriptors.figures import draw
 from octolith.errors import InputError
-from octolith.settings.steps import DescribeSettings
-from octolith.steps.describe import describe
-from octolith.volumes import write_images, write_volume
 
 RUN = CliRunner()
 
@@ -113,23 +106,3 @@ def test_grey_values_are_no_labels(tmp_path: Path) -> None:
         RUN.invoke(app, ["describe", str(tmp_path / "grey.tif"), "--voxel-size", "2", "--phases",
                          "0=pore 1=grain", "--out", str(tmp_path / "t.csv")],
                    catch_exceptions=False)  # fmt: skip
-
-
-def test_figures_have_a_panel_for_each_phase(tmp_path: Path, rng: np.random.Generator) -> None:
-    labels = rng.integers(0, 4, (16, 16, 16)).astype(np.uint8)
-    write_volume(tmp_path / "lr.h5", labels, (1.0,) * 3, phases=FOUR)
-    write_images(tmp_path / "hr.h5", [labels[0]], 1.0, phases=FOUR, names=["0"])
-    quantities = {"volume_fraction": ("volume_fraction", 4, 0),
-                  "two_point_correlation": ("two_point_correlation", 10, 3),
-                  "local_porosity": ("local_porosity", 4, 3)}  # fmt: skip
-    for name, (quantity, panels, lines) in quantities.items():
-        path = tmp_path / f"{name}.csv"
-        describe(name, lr=tmp_path / "lr.h5", sr=[tmp_path / "lr.h5"], hr=tmp_path / "hr.h5",
-                 out_csv=path, settings=DescribeSettings(patches=3))  # fmt: skip
-        figure = draw(read_table(path), quantity)
-        shown = [axis for axis in figure.axes if axis.get_visible()]
-        assert len(shown) == panels
-        if lines:  # a curve each of LR, SR and HR
-            assert {len(axis.lines) for axis in shown} == {lines}
-        for saved in figures.save(figure, tmp_path / name):
-            assert saved.stat().st_size > 1000
