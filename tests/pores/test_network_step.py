@@ -132,8 +132,7 @@ def test_the_chain_of_jobs_makes_one_set_of_tables(rock, tmp_path):
     compare(tmp_path / "lr/properties.csv", tmp_path / "sr/properties.csv", tmp_path / "change.csv")
     change = pd.read_csv(tmp_path / "change.csv")
     assert (change["difference"].dropna() == 0).all()
-    for name in ("pore_sizes.svg", "throat_sizes.png", "sr/subvolume0/network.png"):
-        assert (tmp_path / name).stat().st_size > 1000
+    assert (tmp_path / "sr/subvolume0/network.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("label", [0, 1])

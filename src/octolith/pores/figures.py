@@ -1,13 +1,11 @@
-"""The network over its pore space, and how the sizes of pores and throats are distributed."""
+"""The network over its pore space."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection, Poly3DCollection
@@ -18,39 +16,6 @@ from octolith.pores.network import PoreNetwork
 from octolith.pores.openpnm_network import COORDINATES
 
 SHOWN = 64  # voxels along an edge of what is drawn: more hides itself
-BINS = 40
-
-
-def draw_sizes(tables: Mapping[str, pd.DataFrame], what: str) -> Figure:
-    """Distribution of diameters, an image a line (paper 1, figure 14, in diameters).
-
-    Parameters
-    ----------
-    tables : image (one of `figures.IMAGE_COLOURS`) -> the table of pores or of throats.
-    what : ``pore`` or ``throat``.
-    """
-    found = {image: _inner(table)["diameter_um"].to_numpy() for image, table in tables.items()}
-    figure, axes = figures.new(width=4.5)
-    axis = axes[0, 0]
-    sizes = np.concatenate(list(found.values()))
-    if len(sizes):
-        bins = np.geomspace(sizes.min(), sizes.max() * 1.001, BINS)
-        for image, values in found.items():
-            axis.hist(
-                values, bins, histtype="step", color=figures.IMAGE_COLOURS[image], lw=1.6,
-                label=f"{image} ({len(values):,})",
-            )  # fmt: skip
-        axis.set_xscale("log")
-        axis.set_yscale("log")
-        axis.legend()
-    axis.set_xlabel(f"{what} diameter, µm")
-    axis.set_ylabel("number")
-    return figure
-
-
-def _inner(table: pd.DataFrame) -> pd.DataFrame:
-    """Without the openings, where it is a table of throats."""
-    return table[table["pore2"] >= 0] if "pore2" in table else table
 
 
 def draw_network(network: PoreNetwork, pore: np.ndarray, voxel_um: float) -> Figure:

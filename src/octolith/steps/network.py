@@ -16,7 +16,7 @@ from octolith import figures
 from octolith.errors import InputError
 from octolith.pores.connectivity import AXES
 from octolith.pores.extraction import extract_network
-from octolith.pores.figures import draw_network, draw_sizes
+from octolith.pores.figures import draw_network
 from octolith.pores.planning import EXTRACTION, TRANSPORT
 from octolith.pores.properties import (
     change,
@@ -120,18 +120,12 @@ def gather(
 
 
 def compare(before: str | Path, after: str | Path, out_csv: str | Path) -> None:
-    """Say how each property moves from the LR to the SR image, and draw both size distributions.
+    """Say how each property moves from the LR to the SR image.
 
     Parameters
     ----------
     before, after : the properties that `gather` wrote of the LR and of the SR image.
-    out_csv : the table to be; ``pore_sizes`` and ``throat_sizes`` (SVG and PNG) come beside it.
+    out_csv : the table to be.
     """
-    files = {"LR": Path(before), "SR": Path(after)}
-    out_csv = Path(out_csv)
-    for part in PARTS:
-        tables = {image: read_table(file.with_name(f"{part}.csv")) for image, file in files.items()}
-        what = part.removesuffix("s")
-        figures.save(draw_sizes(tables, what), out_csv.with_name(f"{what}_sizes"))
-    tables = {image: read_table(file) for image, file in files.items()}
+    tables = {"LR": read_table(before), "SR": read_table(after)}
     write_table(change(tables, "LR", "SR"), out_csv)
