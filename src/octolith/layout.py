@@ -31,11 +31,6 @@ class Layout:
         return self.path("segment", f"{name}.h5")
 
     @property
-    def lr_image(self) -> str:
-        """The LR image as given."""
-        return self.image("lr")
-
-    @property
     def lr_labels(self) -> str:
         """LR phases."""
         return self.labels("lr")

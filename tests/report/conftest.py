@@ -61,7 +61,7 @@ def make_rock(
 def run_chain(config: Config, sample: Sample) -> None:
     at, phases, stages = Layout(config.results, sample.sample), config.rock, config.stages
     ways = config.segmentations
-    ingest(sample, at.lr_image)
+    ingest(sample, at.image("lr"))
     ingest(sample.model_copy(update={"lr": sample.truth}), at.image("truth"))
     for name, way in (("lr", sample.lr_segmentation), ("truth", sample.truth_segmentation)):
         segment(at.image(name), at.labels(name), ways[way], phases, at.figure("segment", name))

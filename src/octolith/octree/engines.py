@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
 from octolith.errors import InputError
 from octolith.octree import minkowski, native
 from octolith.octree.level import Level
-
-Engine = Literal["native", "minkowski"]
 
 
 class Families(Protocol):

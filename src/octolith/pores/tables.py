@@ -51,12 +51,6 @@ def write_network(network: PoreNetwork, folder: str | Path) -> None:
     write_statoil(network, folder, "network")
 
 
-def read_network(folder: str | Path, extent_um: tuple[float, float, float]) -> PoreNetwork:
-    """Read the CSV tables of `write_network`."""
-    pores, throats = (read_table(Path(folder) / f"{name}.csv") for name in ("pores", "throats"))
-    return PoreNetwork(pores, throats, extent_um)
-
-
 def write_statoil(network: PoreNetwork, folder: str | Path, prefix: str) -> None:
     """Write the four files that Imperial College's network codes and others read.
 
