@@ -85,6 +85,16 @@ METHODS: dict[str, Callable[[np.ndarray, int, int, int], np.ndarray]] = {
 }
 
 
+def centre_votes(settings: SmoothSettings) -> int:
+    """Of the voxel in the middle. A cube's corner sees ((size + 1) / 2)³ voxels like itself.
+
+    >>> centre_votes(SmoothSettings()), centre_votes(SmoothSettings(centre=1))
+    (12, 1)
+    """
+    own = ((settings.size + 1) // 2) ** 3
+    return settings.centre or settings.size**3 - 2 * own + 1
+
+
 @dataclass
 class Changes:
     """What one pass has done so far."""
@@ -181,7 +191,7 @@ def _filter(
         tile = tuple(slice(c, c + step) for c, step in zip(corner, TILE, strict=True))
         window = _window(held, tile, radius)
         chosen = METHODS[settings.method]
-        filtered[tile] = chosen(window, phases, settings.size, settings.votes)
+        filtered[tile] = chosen(window, phases, settings.size, centre_votes(settings))
         changes.changed += int(np.count_nonzero(filtered[tile] != own[tile]))
         changes.voxels += int(np.count_nonzero(own[tile] != OUTSIDE))
     return filtered

@@ -13,7 +13,14 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
 from octolith.errors import InputError
-from octolith.filtering import Changes, filter_slabs, majority, smooth, smooth_slabs
+from octolith.filtering import (
+    Changes,
+    centre_votes,
+    filter_slabs,
+    majority,
+    smooth,
+    smooth_slabs,
+)
 from octolith.settings.steps import SmoothSettings
 from octolith.volumes import OUTSIDE
 
@@ -118,7 +125,7 @@ class TestCentreWeighted:
     @pytest.mark.parametrize(("size", "votes"), [(3, 12), (5, 72)])
     def test_it_has_as_many_as_keep_a_cubes_corner(self, size, votes):
         """27 voxels of 3³ hold 8 of the corner's; 125 of 5³ hold 27."""
-        assert SmoothSettings(size=size).votes == votes
+        assert centre_votes(SmoothSettings(size=size)) == votes
         labels = np.zeros((16, 16, 16), np.uint8)
         labels[4:12, 4:12, 4:12] = FELDSPAR
         for centre, kept in ((None, FELDSPAR), (votes - 1, PORE)):

@@ -123,16 +123,6 @@ class SmoothSettings(Settings):
     def _odd(cls, size: int) -> int:
         return odd(size)
 
-    @property
-    def votes(self) -> int:
-        """Of the voxel in the middle. A cube's corner sees ((size + 1) / 2)³ voxels like itself.
-
-        >>> SmoothSettings().votes, SmoothSettings(centre=1).votes
-        (12, 1)
-        """
-        own = ((self.size + 1) // 2) ** 3
-        return self.centre or self.size**3 - 2 * own + 1
-
 
 # Those that always apply; a triple phase boundary needs three phases, similarity a truth.
 DESCRIPTORS = (
