@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from octolith.files import atomic
-from octolith.phases import MIXED_COLOUR, OUTSIDE_COLOUR, Phases
+from octolith.palette import MIXED_COLOUR, OUTSIDE_COLOUR
+from octolith.phases import Phases
 
 STYLE: dict[Any, Any] = {
     "font.size": 9,

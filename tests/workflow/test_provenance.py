@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -35,10 +37,10 @@ def package(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def digests(package: Path) -> dict[str, str]:
+def digests(package: Path, steps: Sequence[str] = ("train", "smooth")) -> dict[str, str]:
     for function in (provenance._text, provenance._imports, provenance._essence):
         function.cache_clear()
-    return {step: source_digest(f"octolith.steps.{step}") for step in ("train", "smooth")}
+    return {step: source_digest(f"octolith.steps.{step}") for step in steps}
 
 
 @pytest.mark.parametrize(
@@ -83,6 +85,32 @@ def test_every_step_of_the_library_has_a_digest_and_an_unknown_one_is_an_error()
     assert len({source_digest(f"octolith.steps.{step}") for step in steps}) == len(steps)
     with pytest.raises(ModuleNotFoundError, match=r"octolith\.steps\.levitate"):
         source_digest("octolith.steps.levitate")
+
+
+@pytest.mark.parametrize(
+    ("module", "edit", "changed"),
+    [
+        ("palette", ("#1b2a41", "#000000"), set()),
+        ("training/pictures", ("4.2", "4.3"), set()),
+        ("training/board", ("done + 1", "done"), set()),
+        ("segmentation/drawing", ("width=11", "width=12"), set()),
+        ("pores/figures", ("SHOWN = 64", "SHOWN = 48"), set()),
+        ("filtering", ("2 * own + 1", "2 * own + 2"), {"smooth"}),
+    ],
+)
+def test_what_is_drawn_makes_no_step_of_the_library_run_again(
+    tmp_path, monkeypatch, module, edit, changed
+):
+    copied = tmp_path / "octolith"
+    shutil.copytree(provenance.PACKAGE, copied)
+    monkeypatch.setattr(provenance, "PACKAGE", copied)
+    steps = [file.stem for file in (copied / "steps").glob("[a-z]*.py")]
+    before = digests(copied, steps)
+    text = (copied / f"{module}.py").read_text("utf-8")
+    assert edit[0] in text
+    (copied / f"{module}.py").write_text(text.replace(*edit), "utf-8")
+    after = digests(copied, steps)
+    assert {step for step in steps if before[step] != after[step]} == changed
 
 
 def test_a_touched_or_copied_image_keeps_its_fingerprint_and_a_replaced_one_does_not(tmp_path):

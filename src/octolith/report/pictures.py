@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageColor
 
-from octolith.phases import MIXED_COLOUR, OUTSIDE, Phases
+from octolith.palette import MIXED_COLOUR
+from octolith.phases import OUTSIDE, Phases
 
 OUTSIDE_COLOUR = "#9aa0a6"
 

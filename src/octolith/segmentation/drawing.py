@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from octolith import figures
-from octolith.phases import OUTSIDE_COLOUR, Phases
+from octolith.palette import OUTSIDE_COLOUR
+from octolith.phases import Phases
 from octolith.segmentation.bands import Bands, code_of
 from octolith.segmentation.histogram import Histogram
 from octolith.segmentation.segmenter import Cut, Segmenter
