@@ -25,7 +25,7 @@ from octolith.planning import (
     workload,
 )
 from octolith.pores.subvolumes import Place, most_um
-from octolith.provenance import Fingerprints, source_digest
+from octolith.provenance import SPEAKING, Fingerprints, source_digest
 from octolith.settings import Sample, load, read_samples
 from octolith.settings.steps import EXPORT_SUFFIXES
 from octolith.settings.training import APART

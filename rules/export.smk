@@ -3,6 +3,8 @@
 # The suffix of a file says its format.
 FORMATS = {suffix: form for form, suffix in EXPORT_SUFFIXES.items()}
 FOLDER = EXPORT_SUFFIXES["ome-zarr"]
+# Colours are metadata of OME-Zarr.
+COLOURLESS = [name for name in SPEAKING if name != "palette"]
 
 
 rule export:
@@ -26,7 +28,7 @@ rule export:
         ),
     params:
         values=values(form=lambda wildcards: FORMATS[wildcards.suffix]),
-        source=source_digest("octolith.steps.export"),
+        source=source_digest("octolith.steps.export", but=COLOURLESS),
     message:
         "{wildcards.sample}: realisation {wildcards.realisation} as {wildcards.suffix}"
     shell:
