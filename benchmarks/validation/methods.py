@@ -333,6 +333,29 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "soft": ("the critic sees probabilities, as in the paper", {"all": {"hard": False}}),
     "ema0": ("no moving average, as in the paper", {"all": {"ema": 0.0}}),
+    "printed": (
+        "the paper's recipe as printed, at these widths, rates and steps",
+        {
+            "reach": 0.0,
+            "generator": {
+                "context": False,
+                "neighbours": False,
+                "decision_noise": 0.0,
+                "first_kernel": 5,
+            },
+            "critic": {"entry": 0},
+            "all": {
+                "halo": False,
+                "hard": False,
+                "calibrate": False,
+                "mixed_factor": 1.0,
+                "critic_steps": 1,
+                "voxel_form": "nearest",
+                "ema": 0.0,
+                "settle_epochs": 0,
+            },
+        },
+    ),
 }
 METHODS |= {
     name: (title, partial(octolith, **changes)) for name, (title, changes) in ABLATIONS.items()
