@@ -135,7 +135,7 @@ def open_images(
 def headers(
     files: Sequence[str], pixel_um: float | None = None
 ) -> tuple[dict[str, tuple[int, int]], float | None]:
-    """Shapes (y, x) of files of 2D images, and the edge of a pixel in µm, without their pixels.
+    """Shape (y, x) of each file of 2D images, and the edge of a pixel in µm, without their pixels.
 
     Parameters
     ----------
@@ -149,8 +149,7 @@ def headers(
     for file in map(Path, files):
         source = open_image(file)
         source.close()
-        height, width = _plane(file, source.array.shape)
-        shapes[file.name] = (height, width)
+        shapes[str(file)] = _plane(file, source.array.shape)
         sizes[file] = source.voxel_size_um and source.voxel_size_um[-1]
     return shapes, _pixel_um(sizes, pixel_um)
 
