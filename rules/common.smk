@@ -153,9 +153,10 @@ def check(name):
     row = SAMPLES[name]
     for image in (*images(row.lr), *row.hr_files(), *images(row.truth)):
         plain(image, f"sample {name!r}: an image")
-    check_sample(CONFIG, row)
+    shape, voxel_um, _ = header(name, "lr")
+    check_sample(CONFIG, row, shape, voxel_um)
     if row.truth:
-        expected = tuple(edge * CONFIG.scale for edge in header(name, "lr")[0])
+        expected = tuple(edge * CONFIG.scale for edge in shape)
         found = header(name, "truth")[0]
         if found != expected:
             raise InputError(

@@ -39,9 +39,9 @@ def plan(
     if samples is not None:
         settings = settings.model_copy(update={"samples": str(samples)})
     sheet = read_samples(settings.samples, settings)
-    for sample in sheet.values():
-        check_sample(settings, sample)
     plans = [make_plan(settings, name, sample) for name, sample in sheet.items()]
+    for one in plans:
+        check_sample(settings, sheet[one.sample], one.work.shape, one.fine_um * settings.scale)
     if as_json:
         typer.echo(json.dumps([one.as_dict() for one in plans], indent=1))
     else:

@@ -37,8 +37,12 @@ def volume_header(sample: Sample) -> tuple[Triple, float, int]:
         ) from None  # fmt: skip
 
 
-def check_sample(config: Config, sample: Sample) -> None:
+def check_sample(config: Config, sample: Sample, shape: Triple, voxel_um: float) -> None:
     """Look at a sample's LR volume and HR images, and at what is to be measured on them.
+
+    Parameters
+    ----------
+    shape, voxel_um : of the LR volume, as `volume_header` says.
 
     Raises
     ------
@@ -47,7 +51,6 @@ def check_sample(config: Config, sample: Sample) -> None:
     """
     where = f"sample {sample.sample!r}"
     _check_describe(config.describe, where, sample.truth)
-    shape, voxel_um, _ = volume_header(sample)
     if min(shape) < config.train.cube:
         raise InputError(
             f"{where}: lr", " × ".join(map(str, shape)) + " voxels (z, y, x)",

@@ -16,12 +16,10 @@ from octolith.segmentation.drawing import draw
 from octolith.settings.steps import DenoiseSettings, SegmentationSettings
 from octolith.slabs import read_slabs, voxel_size_of, write_slabs
 from octolith.volumes import Volume, create_volume, open_images, open_volume, write_images
-from octolith.volumes.images import require_crop
+from octolith.volumes.images import SAME_PIXEL, require_crop
 
 log = logging.getLogger(__name__)
 
-# A pixel size that is this near to the wanted one is taken for it.
-SAME_PIXEL = 0.01
 # Planes denoised at once: the filters need several times the memory of what they are given.
 PLANES = 32
 # The noise of a volume is that of as many planes in its middle.

@@ -19,7 +19,8 @@ from octolith.volumes.volume import plain_dtype
 
 log = logging.getLogger(__name__)
 
-SAME = 0.01  # pixel sizes that differ by no more, as a share, are one
+# Pixel sizes that differ by no more, as a share, are one.
+SAME_PIXEL = 0.01
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def _pixel_um(sizes: Mapping[Path, float | None], stated: float | None) -> float
     if stated is None:
         return _one_size(sizes)
     for file, size in sizes.items():
-        if size and abs(size / stated - 1) > SAME:
+        if size and abs(size / stated - 1) > SAME_PIXEL:
             log.warning(
                 "%s: the file says a pixel is %g µm, the sample sheet %g µm, which is used.",
                 file, size, stated,
@@ -207,7 +208,7 @@ def _one_size(sizes: Mapping[Path, float | None]) -> float | None:
     (first, expected), *others = sizes.items()
     for file, size in others:
         if (size is None) != (expected is None) or (
-            size and expected and abs(size / expected - 1) > SAME
+            size and expected and abs(size / expected - 1) > SAME_PIXEL
         ):
             raise InputError(
                 file, f"a pixel of {size} µm", f"{expected} µm like {first.name}",
