@@ -66,7 +66,7 @@ demo-real: $(VENV)/installed-workflow ## The same on real rock: make demo-real R
 
 .PHONY: test
 test: $(VENV)/installed-dev ## The tests, in under 15 minutes on two cores
-	@pytest -m "not slow and not slurm and not gpu"
+	@pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not slurm and not gpu"
 
 .PHONY: test-slow
 test-slow: $(VENV)/installed-dev ## The slow tests, and those that need Slurm

@@ -23,7 +23,8 @@ from octolith.planning import Workload
 from octolith.planning.workload import CUDA_CHUNK, CUDA_DEVICE
 from octolith.settings.steps import SuperResolveSettings
 from octolith.settings.training import StageSettings, TrainSettings
-from octolith.training import Stage
+from octolith.training import Loop, Stage
+from octolith.training.calibration import calibrate
 from octolith.volumes import open_volume, write_volume
 
 pytestmark = pytest.mark.gpu
@@ -174,7 +175,7 @@ def test_no_job_takes_more_memory_than_is_stated(tmp_path: Path, stages: int) ->
     assert 0.5 * (stated - CUDA_CHUNK) < peak < stated
 
 
-def stage_on(where: torch.device, folder: Path, stage: int = 2, **changes: object) -> Stage:
+def stage_on(where: torch.device, stage: int = 2, **changes: object) -> Stage:
     """A small stage, about to begin."""
     torch.manual_seed(0)
     settings = TrainSettings(
@@ -190,17 +191,15 @@ def stage_on(where: torch.device, folder: Path, stage: int = 2, **changes: objec
         | {"epochs": 2, "iterations": 5, "planes": 6, "check_every": 1, "fade_epochs": 1}
         | changes
     )
-    folder.mkdir(exist_ok=True)
     return Stage(
         *header.build(), stage, of_stage, phases=PHASES, labels=rock((24, 24, 24)).numpy(),
-        images=[rock((48, 48, 5), 1)[..., 2].numpy()], seed=0, folder=folder, device=where,
+        images=[rock((48, 48, 5), 1)[..., 2].numpy()], seed=0, device=where,
     )  # fmt: skip
 
 
-def test_the_first_step_measures_what_it_does_on_a_cpu(tmp_path: Path) -> None:
+def test_the_first_step_measures_what_it_does_on_a_cpu() -> None:
     here, there = (
-        stage_on(torch.device(where), tmp_path / where, precision="float32").step()
-        for where in ("cpu", "cuda")
+        stage_on(torch.device(where), precision="float32").step() for where in ("cpu", "cuda")
     )
     assert here.keys() == there.keys()
     for name, value in here.items():
@@ -209,11 +208,11 @@ def test_the_first_step_measures_what_it_does_on_a_cpu(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16", "float32"])
 def test_a_stage_trains_to_its_end_and_is_calibrated(tmp_path: Path, precision: str) -> None:
-    run = stage_on(GPU, tmp_path / "stage", precision=precision)
+    run = stage_on(GPU, precision=precision)
     before = {key: value.clone() for key, value in run.block.state_dict().items()}
-    trained = run.run(tmp_path / "saved.safetensors")
-    run.calibrate(trained)
-    log = pd.read_csv(tmp_path / "stage" / "log.csv")
+    trained = Loop(run, tmp_path / "saved.safetensors").run()
+    calibrate(run, trained)
+    log = pd.read_csv(tmp_path / "log.csv")
     assert len(log) == 2
     assert np.isfinite(log.to_numpy()).all()
     assert any((value != before[key]).any() for key, value in trained.state_dict().items())
@@ -221,13 +220,13 @@ def test_a_stage_trains_to_its_end_and_is_calibrated(tmp_path: Path, precision: 
 
 
 def test_a_checkpoint_of_one_device_goes_on_on_the_other(tmp_path: Path) -> None:
-    first = stage_on(GPU, tmp_path / "gpu", precision="float32")
+    first = stage_on(GPU, precision="float32")
     for _ in range(3):
         first.step()
     first.save(tmp_path / "saved.safetensors")
     losses = []
     for where in ("cpu", "cuda"):
-        again = stage_on(torch.device(where), tmp_path / where, precision="float32")
+        again = stage_on(torch.device(where), precision="float32")
         again.load(tmp_path / "saved.safetensors")
         losses.append(again.step()["voxel_loss"])
     assert losses[0] == pytest.approx(losses[1], rel=0.02, abs=1e-3)

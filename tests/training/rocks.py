@@ -71,7 +71,6 @@ def train_stage(rock: Path, stage: int, **changes: object) -> Path:
 
 
 def tiny_stage(
-    rock: Path,
     stage: int = 1,
     images: list[np.ndarray] | None = None,
     axes: list[str] | None = None,
@@ -89,6 +88,6 @@ def tiny_stage(
     of_stage = StageSettings.model_validate(settings.stage(stage).model_dump() | changes)
     return Stage(
         *header.build(), stage, of_stage, phases=PHASES, labels=blobs((24, 24, 24)),
-        images=images or [blobs((40, 40))], axes=axes, seed=0, folder=rock,
+        images=images or [blobs((40, 40))], axes=axes, seed=0,
         device=torch.device("cpu"),
     )  # fmt: skip

@@ -12,7 +12,7 @@ import torch
 from rocks import blobs, coarse, tiny_stage
 
 from octolith.errors import InputError
-from octolith.training import Interrupted, Stage
+from octolith.training import Interrupted, Loop, Stage
 from octolith.training.augmentation import LIMIT, adapted, augment, overfitting
 from octolith.training.data import hold_out, one_hot
 
@@ -77,10 +77,10 @@ def test_it_is_turned_up_only_if_held_out_crops_score_unlike_those_of_training(
     known, unknown = blobs((40, 40)), blobs((64, 64), 1)
     images = [known, unknown[:32, :32] if alike else coarse(unknown)]
     run = tiny_stage(
-        tmp_path, images=images, augment=0.7, epochs=6, iterations=10, planes=12, check_every=6,
+        images=images, augment=0.7, epochs=6, iterations=10, planes=12, check_every=6,
         learning_rate=1e-5, critic_learning_rate=1e-3,
     )  # fmt: skip
-    run.run(tmp_path / "checkpoint.safetensors")
+    Loop(run, tmp_path / "checkpoint.safetensors").run()
     last = pd.read_csv(tmp_path / "log.csv").iloc[-1]
     if alike:
         assert last["augment"] < 0.1
@@ -90,18 +90,16 @@ def test_it_is_turned_up_only_if_held_out_crops_score_unlike_those_of_training(
 
 
 def test_it_goes_on_where_it_was_bit_for_bit(tmp_path: Path) -> None:
-    def stage(folder: str) -> Stage:
-        (tmp_path / folder).mkdir(exist_ok=True)
+    def stage() -> Stage:
         images = [blobs((40, 40)), coarse(blobs((64, 64), 1))]
         return tiny_stage(
-            tmp_path / folder, images=images, augment=0.02, epochs=4, iterations=6,
-            critic_learning_rate=1e-3,
+            images=images, augment=0.02, epochs=4, iterations=6, critic_learning_rate=1e-3,
         )  # fmt: skip
 
-    whole = stage("whole")
-    whole.run(tmp_path / "whole" / "checkpoint.safetensors")
+    whole = stage()
+    Loop(whole, tmp_path / "whole" / "checkpoint.safetensors").run()
     assert whole.progress.augment > 0
-    first = stage("parts")
+    first = stage()
     step, taken = first.step, [0]
 
     def interrupted() -> dict[str, float]:
@@ -113,9 +111,9 @@ def test_it_goes_on_where_it_was_bit_for_bit(tmp_path: Path) -> None:
     first.step = interrupted  # type: ignore[method-assign]
     saved = tmp_path / "parts" / "checkpoint.safetensors"
     with pytest.raises(Interrupted):
-        first.run(saved)
-    second = stage("parts")
-    second.run(saved)
+        Loop(first, saved).run()
+    second = stage()
+    Loop(second, saved).run()
     assert second.progress.augment == whole.progress.augment
     for name, value in whole.average.state_dict().items():
         assert torch.equal(value, second.average.state_dict()[name]), name

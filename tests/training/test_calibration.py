@@ -192,7 +192,7 @@ class TestWanted:
 def test_a_generator_makes_as_much_of_every_class_as_its_images_allow(tmp_path, stage):
     """Off by less than a node in a hundred afterwards, whatever it was before."""
     make_rock(tmp_path)
-    run = tiny_stage(tmp_path, stage)
+    run = tiny_stage(stage)
     last = stage == run.generator.final
     run.generator.eval()
 
@@ -222,7 +222,7 @@ def test_a_generator_makes_as_much_of_every_class_as_its_images_allow(tmp_path, 
 def test_what_is_made_is_told_block_by_block(tmp_path):
     """The shares of each block are those of its voxels."""
     make_rock(tmp_path)
-    run = tiny_stage(tmp_path, 2)
+    run = tiny_stage(2)
     run.generator.eval()
     blocks = list(run.cubes.lattice(2))
     with torch.no_grad():
@@ -236,7 +236,7 @@ def test_what_is_made_is_told_block_by_block(tmp_path):
 def test_each_of_eight_children_is_seen_as_often_as_the_others(tmp_path, monkeypatch, most):
     """Rows are families of eight: a sample that keeps one in so many keeps all kinds of child."""
     make_rock(tmp_path)
-    run = tiny_stage(tmp_path, 2)
+    run = tiny_stage(2)
     run.generator.eval()
     block = next(run.cubes.lattice(2))
     with torch.no_grad():

@@ -84,19 +84,19 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import torch
 torch.set_num_threads(1)
-import octolith.training.stage as module
+from octolith.training import Loop, Stage
 from rocks import train_stage
 stop, wait = int(sys.argv[3]), float(sys.argv[4])
-step, run, taken = module.Stage.step, module.Stage.run, [0]
+step, run, taken = Stage.step, Loop.run, [0]
 def counted(self):
     taken[0] += 1
     if taken[0] == stop and os.environ["RANK"] == "1":
         signal.raise_signal(signal.SIGUSR1)
     return step(self)
-def late(self, saved):
+def late(self):
     time.sleep(wait * (os.environ["RANK"] == "1"))
-    return run(self, saved)
-module.Stage.step, module.Stage.run = counted, late
+    return run(self)
+Stage.step, Loop.run = counted, late
 train_stage(Path(sys.argv[1]), 1)
 """
 

@@ -13,15 +13,16 @@ import torch
 from rocks import TINY, blobs, tiny_stage
 
 from octolith.errors import TrainingError
-from octolith.training import Interrupted, Stage, checkpoint
+from octolith.training import Interrupted, Loop, Stage, checkpoint
 from octolith.training.health import finite
+from octolith.training.look import Look
 from octolith.training.monitor import disagreement, statistics
 
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take most of the time, and are looked at elsewhere."""
-    monkeypatch.setattr(Stage, "_picture", lambda self, generated: None)
+    monkeypatch.setattr(Look, "picture", lambda self, path: None)
 
 
 Fault = Callable[[Stage], None]
@@ -89,10 +90,10 @@ def test_a_fault_is_explained_and_training_ends_well_from_the_last_good_checkpoi
 ) -> None:
     # What is broken stays broken, and shows at once.
     slow = {"learning_rate": 1e-6, "ema": 0.0, "checkpoint_minutes": 1e-6}
-    run = tiny_stage(tmp_path, stage, generator=DECIDED, epochs=9, iterations=2, batch=2, **slow)
+    run = tiny_stage(stage, generator=DECIDED, epochs=9, iterations=2, batch=2, **slow)
     taken = strike(run, fault, {6})  # in the middle of the third epoch
     with caplog.at_level(logging.WARNING):
-        best = run.run(tmp_path / "checkpoint.safetensors")
+        best = Loop(run, tmp_path / "checkpoint.safetensors").run()
     assert f"stage {stage}: {words}" in caplog.text
     assert "back to epoch 3, once, with half the learning rate" in caplog.text
     assert finite(best, run.critic)
@@ -104,15 +105,16 @@ def test_a_fault_is_explained_and_training_ends_well_from_the_last_good_checkpoi
 
 
 def test_one_look_at_planes_that_are_alike_is_no_collapse(tmp_path: Path) -> None:
-    run = tiny_stage(tmp_path, epochs=12, iterations=1, check_every=5)
-    look, looks = run.look, [0]
+    run = tiny_stage(epochs=12, iterations=1, check_every=5)
+    loop = Loop(run, tmp_path / "checkpoint.safetensors")
+    take, looks = loop.look.take, [0]
 
     def once_alike() -> dict[str, float]:
         looks[0] += 1
-        return look() | ({"diversity": 0.01} if looks[0] == 1 else {})
+        return take() | ({"diversity": 0.01} if looks[0] == 1 else {})
 
-    run.look = once_alike  # type: ignore[method-assign]
-    run.run(tmp_path / "checkpoint.safetensors")
+    loop.look.take = once_alike  # type: ignore[method-assign]
+    loop.run()
     assert looks[0] == 3 and run.progress.recoveries == 0
 
 
@@ -120,20 +122,18 @@ def test_one_look_at_planes_that_are_alike_is_no_collapse(tmp_path: Path) -> Non
 def test_a_fault_that_comes_again_ends_training_and_says_what_to_turn(
     tmp_path: Path, fault: Fault, stage: int, words: str
 ) -> None:
-    run = tiny_stage(
-        tmp_path, stage, generator=DECIDED, epochs=30, iterations=1, learning_rate=1e-6
-    )
+    run = tiny_stage(stage, generator=DECIDED, epochs=30, iterations=1, learning_rate=1e-6)
     strike(run, fault, set(range(3, 1000)))
     turn = rf"{words}.* again .*Lower train\.all\.learning_rate \(now 5e-07\), .*train\.all\."
     with pytest.raises(TrainingError, match=turn):
-        run.run(tmp_path / "checkpoint.safetensors")
+        Loop(run, tmp_path / "checkpoint.safetensors").run()
 
 
 @pytest.mark.parametrize("stopped", [False, True])
 def test_poisoned_weights_are_never_saved_though_the_losses_were_finite(
     tmp_path: Path, stopped: bool
 ) -> None:
-    run = tiny_stage(tmp_path, checkpoint_minutes=1e-6)
+    run = tiny_stage(checkpoint_minutes=1e-6)
     saved = tmp_path / "checkpoint.safetensors"
     step = run.step
 
@@ -148,9 +148,9 @@ def test_poisoned_weights_are_never_saved_though_the_losses_were_finite(
     run.step = poisoned  # type: ignore[method-assign]
     if stopped:
         with pytest.raises(Interrupted):
-            run.run(saved)
+            Loop(run, saved).run()
     else:
-        run.run(saved)
+        Loop(run, saved).run()
     for path in tmp_path.glob("checkpoint*.safetensors"):
         tensors, _ = checkpoint.load(path)
         assert all(bool(value.isfinite().all()) for value in tensors.values()), path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,14 +66,13 @@ def assert_close(a: list[torch.Tensor], b: list[torch.Tensor]) -> None:
 @pytest.mark.parametrize("norm", ["channel", "batch"])
 @pytest.mark.parametrize("stage", [1, 2])
 def test_recomputed_layers_give_the_same_gradients_and_statistics_and_hold_less(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: int, norm: str
+    monkeypatch: pytest.MonkeyPatch, stage: int, norm: str
 ) -> None:
     monkeypatch.setattr(winograd, "CHUNK_BYTES", 1 << 18)  # small beside the activations
     runs, peaks = [], []
     for recompute in (False, True):
         run = tiny_stage(
-            tmp_path, stage, generator={"widths": [[16, 16], [24, 24]], "norm": norm},
-            recompute=recompute,
+            stage, generator={"widths": [[16, 16], [24, 24]], "norm": norm}, recompute=recompute,
         )  # fmt: skip
         with torch.no_grad():
             run.generator.stages[0].classify.bias[run.phases.mixed] = 1e3
@@ -88,14 +86,12 @@ def test_recomputed_layers_give_the_same_gradients_and_statistics_and_hold_less(
     assert peaks[1] < 0.85 * peaks[0]
 
 
-def test_planes_judged_a_few_at_a_time_give_the_same_updates_and_hold_less(
-    tmp_path: Path,
-) -> None:
+def test_planes_judged_a_few_at_a_time_give_the_same_updates_and_hold_less() -> None:
     runs, peaks, measured = [], [], []
     for planes_at_once in (None, 48):
         # A large epsilon makes AdamW's step follow the gradient, and not its sign alone.
         run = tiny_stage(
-            tmp_path, planes=128, planes_at_once=planes_at_once, adam_eps=1.0,
+            planes=128, planes_at_once=planes_at_once, adam_eps=1.0,
             critic={"widths": [16, 16], "trunk": []},
         )  # fmt: skip
         peaks.append(peak(lambda run=run: measured.append(run.step())))
@@ -108,13 +104,11 @@ def test_planes_judged_a_few_at_a_time_give_the_same_updates_and_hold_less(
     assert peaks[1] < 0.85 * peaks[0]
 
 
-def test_accumulated_batches_give_the_gradient_of_the_joint_one(tmp_path: Path) -> None:
+def test_accumulated_batches_give_the_gradient_of_the_joint_one() -> None:
     found = []
     for accumulate in (1, 2):
         each_alone = {"widths": [[4, 4], [4, 4]], "norm": "channel"}  # batches have statistics
-        run = tiny_stage(
-            tmp_path, accumulate=accumulate, planes=8 // accumulate, generator=each_alone
-        )
+        run = tiny_stage(accumulate=accumulate, planes=8 // accumulate, generator=each_alone)
         a, b = (run.cubes.draw(1, 0, run.random) for _ in range(2))
         joint = Block(torch.cat([a.labels, b.labels]), torch.cat([a.origin, b.origin]), a.core, 0)
         of_a = [torch.tensor([[0, position] for position in (0, 2, 3, 7)])] * 3
@@ -128,9 +122,9 @@ def test_accumulated_batches_give_the_gradient_of_the_joint_one(tmp_path: Path) 
 
 
 def test_accumulated_batches_are_logged_together_and_move_statistics_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = tiny_stage(tmp_path, accumulate=2, generator={"widths": [[4, 4]], "norm": "batch"})
+    run = tiny_stage(accumulate=2, generator={"widths": [[4, 4]], "norm": "batch"})
     losses = iter([1.0, 4.0, math.nan, 1.0])
     gradient = run._generator_gradient
     monkeypatch.setattr(

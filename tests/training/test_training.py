@@ -25,7 +25,7 @@ from octolith.phases import Phases
 from octolith.training import (
     EXIT_RESUME,
     Interrupted,
-    Stage,
+    Loop,
     distributed,
     losses,
     monitor,
@@ -73,8 +73,8 @@ def test_voxel_loss_is_nothing_where_sr_refines_lr(form: str) -> None:
     assert float(flipped) == pytest.approx(1.0, abs=0.05)
 
 
-def test_the_critic_learns_as_often_as_it_is_told(tmp_path: Path) -> None:
-    run = tiny_stage(tmp_path, critic_steps=3)
+def test_the_critic_learns_as_often_as_it_is_told() -> None:
+    run = tiny_stage(critic_steps=3)
     run.step()
     (state, *_) = run.c_optimiser.state.values()
     assert int(state["step"]) == 9  # three times on each axis
@@ -249,17 +249,17 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 import torch
 torch.set_num_threads(1)
-import octolith.training.stage as module
+from octolith.training import Stage
 from rocks import train_stage
 stop = int(sys.argv[2])
-step, taken = module.Stage.step, [0]
+step, taken = Stage.step, [0]
 def counted(self):
     if taken[0] == stop:
         import os, signal
         os.kill(os.getpid(), getattr(signal, sys.argv[4]))
     taken[0] += 1
     return step(self)
-module.Stage.step = counted
+Stage.step = counted
 train_stage(Path(sys.argv[1]), 1, all=json.loads(sys.argv[5]))
 """
 
@@ -292,12 +292,12 @@ def checkpoint_name(rock: Path, monkeypatch: pytest.MonkeyPatch, **changes: obje
     """Of the checkpoint that the second stage would go on from."""
     names = []
 
-    def run(self: Stage, saved: Path) -> None:
-        names.append(saved.name)
+    def run(self: Loop) -> None:
+        names.append(self.saved.name)
         raise Interrupted
 
     with monkeypatch.context() as context:
-        context.setattr(Stage, "run", run)
+        context.setattr(Loop, "run", run)
         with pytest.raises(Interrupted):
             train_stage(rock, 2, **changes)
     return names[0]
@@ -337,10 +337,8 @@ def test_images_are_measured_strip_by_strip(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("hard", [True, False])
-def test_the_critic_sees_decided_classes_with_gradients_or_probabilities(
-    rock: Path, hard: bool
-) -> None:
-    run = tiny_stage(rock, hard=hard, generator=TINY["generator"] | {"decision_noise": 0.5 * hard})
+def test_the_critic_sees_decided_classes_with_gradients_or_probabilities(hard: bool) -> None:
+    run = tiny_stage(hard=hard, generator=TINY["generator"] | {"decision_noise": 0.5 * hard})
     growth = run.grow(run.cubes.draw(1, 0, run.random))
     planes = run.draw(growth, 0, torch.tensor([[0, 4]]))
     assert bool(((planes == 0) | (planes == 1)).all()) == hard
@@ -362,9 +360,9 @@ def layered(rock: Path, axes: list[str]) -> None:
         write_images(path, images, 4.0 / stage, phases=PHASES, names=names, axes=axes)
 
 
-def test_planes_across_an_axis_are_held_against_the_images_of_that_axis(rock: Path) -> None:
+def test_planes_across_an_axis_are_held_against_the_images_of_that_axis() -> None:
     images = [np.full((40, 40), value, np.uint8) for value in (0, 1)]
-    run = tiny_stage(rock, images=images, axes=["z", "yx"])
+    run = tiny_stage(images=images, axes=["z", "yx"])
     for axis, value in enumerate((0, 1, 1)):
         drawn = run.real_planes(axis, 5)
         assert bool((drawn.argmax(1) == value).all())
@@ -372,8 +370,8 @@ def test_planes_across_an_axis_are_held_against_the_images_of_that_axis(rock: Pa
     assert run.critic.of(1) is run.critic.of(2)
 
 
-def test_each_axis_trains_its_own_critic_and_no_other(rock: Path) -> None:
-    run = tiny_stage(rock, images=[blobs((40, 40), n) for n in range(3)], axes=["z", "y", "x"])
+def test_each_axis_trains_its_own_critic_and_no_other() -> None:
+    run = tiny_stage(images=[blobs((40, 40), n) for n in range(3)], axes=["z", "y", "x"])
     before = [copy.deepcopy(run.critic.of(axis)) for axis in range(3)]
     turns = []
     apply = run._apply

@@ -12,7 +12,8 @@ import octolith
 from octolith.networks import weights
 from octolith.phases import Phases
 from octolith.settings.training import APART, StageSettings, TrainSettings
-from octolith.training import Stage, distributed
+from octolith.training import Loop, Stage, distributed
+from octolith.training.calibration import calibrate
 from octolith.training.data import axis_sets
 from octolith.volumes import open_volume, read_images
 
@@ -93,7 +94,6 @@ def train(
             images=hr.images,
             axes=hr.axes,
             seed=seed * 1009 + stage,
-            folder=out.parent,
             device=device,
         )
         key = _key(header, of_stage, processes, _fingerprint(*[previous] if previous else []))
@@ -101,11 +101,11 @@ def train(
         for stale in out.parent.glob("checkpoint-*.safetensors"):
             if not stale.name.startswith(saved.stem):
                 stale.unlink(missing_ok=True)  # of other settings: it must not be resumed from
-        best = run.run(saved)
+        best = Loop(run, saved).run()
         if distributed.rank() > 0:
             return
         if of_stage.calibrate:
-            run.calibrate(best)
+            calibrate(run, best)
         for path, state in ((out.parent / "last.safetensors", run.average), (out, best)):
             run.block.load_state_dict(state.state_dict())
             weights.save(path, header, {"generator": generator, "critic": critic})

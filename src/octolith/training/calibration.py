@@ -14,17 +14,22 @@ Computational Optimal Transport, 2019, section 5.2).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
+from torch import nn
 
 from octolith.networks import Block, Growth
 from octolith.phases import OUTSIDE
 from octolith.slabs import count_codes
 from octolith.training.data import Cubes
+from octolith.training.stage import Stage
+
+log = logging.getLogger(__name__)
 
 # LR cubes along an axis that stand for the volume, and finest nodes of each that do for it.
 LATTICE, NODES = 4, 20_000
@@ -226,3 +231,29 @@ def calibrated(
         return bias, refined_below(found, bias, mixed_factor)
     phases = replace(found, decided=found.decided[:-1], logits=found.logits[:, :-1])
     return np.append(biases(phases, wanted[:-1]), 0.0), 0.0
+
+
+def calibrate(stage: Stage, trained: nn.Module) -> None:
+    """Give a stage's classes shares as in its HR images, in place.
+
+    Parameters
+    ----------
+    trained : weights of the stage.
+    """
+    images = [image for own in stage.panels.images().values() for image in own]
+    hr = Wanted.of(images, len(stage.phases) + 1)
+
+    def grow(block: Block) -> Growth:
+        return stage.grow(block.to(stage.device))
+
+    with stage.evaluating(trained):
+        found = calibrated(grow, stage.cubes, hr, stage.last, stage.settings.mixed_factor)
+    if found is None:
+        log.warning("stage %d: no cube of rock to calibrate on", stage.stage)
+        return
+    change, below = found
+    state = trained.state_dict()
+    state["classify.bias"] += torch.from_numpy(change).to(stage.device)
+    state["refined_below"].fill_(below)
+    biases = np.round(change, 3).tolist()
+    log.info("stage %d: biases changed by %s, refined below %.3f", stage.stage, biases, below)

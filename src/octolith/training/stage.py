@@ -1,15 +1,13 @@
-"""Train one stage: algorithm E of paper 1, which survives being killed.
+"""One stage in training: algorithm E of paper 1.
 
-A `Stage` holds all that training goes on from; ``step`` is one pass of the algorithm's inner loop
-and ``run`` repeats it, saves, looks at the descriptors, and stops when it is asked to.
+A `Stage` holds all that training goes on from; ``step`` is one pass of the algorithm's inner loop.
+`octolith.training.loop` repeats it.
 """
 
 from __future__ import annotations
 
 import copy
-import logging
 import math
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,13 +17,9 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from octolith.errors import TrainingError
-from octolith.files import atomic
 from octolith.networks import (
     AxisCritics,
     Block,
@@ -37,30 +31,11 @@ from octolith.networks import (
 )
 from octolith.octree import render
 from octolith.phases import Phases
-from octolith.progress import track
 from octolith.settings.training import StageSettings
 from octolith.training import checkpoint, distributed
 from octolith.training.augmentation import MEMORY, adapted, augment, overfitting
-from octolith.training.board import Board
-from octolith.training.calibration import Wanted, calibrated
-from octolith.training.data import AXES, Cubes, Panels, random_planes
-from octolith.training.health import (
-    ALL_ALIKE,
-    NOT_FINITE,
-    PATIENCE,
-    Trouble,
-    after_epoch,
-    after_step,
-    finite,
-)
-from octolith.training.interruption import Interrupted, Interruption
+from octolith.training.data import Cubes, Panels, random_planes
 from octolith.training.losses import gradient_penalty, prior_loss, voxel_loss
-from octolith.training.monitor import Statistics, disagreement, errors, statistics
-
-log = logging.getLogger(__name__)
-
-# Cubes that a look at the descriptors grows.
-LOOK_BATCHES = 8
 
 
 @dataclass
@@ -82,6 +57,13 @@ class Progress:
     sums: dict[str, float] = field(default_factory=dict)
     rows: list[dict[str, float]] = field(default_factory=list)
 
+    def count(self, measured: dict[str, float], seconds: float) -> None:
+        """A step more of the epoch."""
+        for key, value in measured.items():
+            self.sums[key] = self.sums.get(key, 0.0) + value
+        self.iteration += 1
+        self.seconds += seconds
+
 
 class Stage:
     """One stage in training.
@@ -97,7 +79,6 @@ class Stage:
     axes : of an anisotropic rock, which axes each image is perpendicular to, such as "z" or "yx";
         the critic has then one for each set of axes.
     seed : of everything random.
-    folder : for the log, samples and checkpoint.
     device : where to compute.
     """
 
@@ -113,12 +94,11 @@ class Stage:
         images: list[np.ndarray],
         axes: list[str] | None = None,
         seed: int,
-        folder: Path,
         device: torch.device,
     ) -> None:
         self.generator, self.critic = generator.to(device), critic.to(device)
         self.stage, self.settings, self.phases = stage, settings, phases
-        self.folder, self.device = folder, device
+        self.device = device
         self.face = critic.face << (stage - 1)
         width = halo(generator.settings, stage - 1) if settings.halo else 0
         self.cubes = Cubes(labels, critic.face, width)
@@ -126,7 +106,6 @@ class Stage:
             images, axes, self.face, len(phases),
             symmetries=settings.symmetries, keep_back=settings.augment > 0,
         )  # fmt: skip
-        self.real = {across: self._measure(own) for across, own in self.panels.images().items()}
         self.random = torch.Generator().manual_seed(seed + 7919 * distributed.rank())
         tied = settings.tied_phases or (phases.pore,)
         self.tied = tuple(phases.code(name) for name in tied)
@@ -150,14 +129,35 @@ class Stage:
         s = self.settings
         return torch.optim.AdamW(module.parameters(), rate, s.betas, s.adam_eps, s.weight_decay)
 
+    @property
+    def last(self) -> bool:
+        """Whether it is the last one, whose nodes are all phases."""
+        return self.stage == self.generator.final
+
+    @property
+    def steps_done(self) -> int:
+        """Of all epochs."""
+        return self.progress.epoch * self.settings.iterations + self.progress.iteration
+
+    @contextmanager
+    def evaluating(self, weights: nn.Module) -> Iterator[None]:
+        """Evaluate other weights of this stage, such as the average, than those in training."""
+        own = copy.deepcopy(self.block.state_dict())
+        self.block.load_state_dict(weights.state_dict())
+        self.generator.eval()
+        with torch.no_grad():
+            yield
+        self.generator.freeze_before(self.stage)
+        self.block.load_state_dict(own)
+
     # -- one step of algorithm E ---------------------------------------------------------------
 
     def step(self) -> dict[str, float]:
         """Per plane a critic update, then one generator update; returns what was measured."""
         s = self.settings
-        self._set_rate(self.progress.rate * self.settled)
+        self.set_rate(self.progress.rate * self.settled)
         seeds = torch.randint(2**31, (s.accumulate,), generator=self.random).tolist()
-        blocks = [self._cubes(seed, self.random) for seed in seeds]
+        blocks = [self.draw_cubes(seed, self.random) for seed in seeds]
         places = self._places(len(blocks))
         # One batch is grown once; several are grown again for the generator's turn, one at a time.
         several = s.accumulate > 1
@@ -191,7 +191,7 @@ class Stage:
         """Batches that are grown twice move running means and variances the second time only."""
         return kept_statistics(self.block) if several else nullcontext()
 
-    def _cubes(self, seed: int, random: torch.Generator) -> Block:
+    def draw_cubes(self, seed: int, random: torch.Generator) -> Block:
         """LR cubes drawn for an update."""
         return self.cubes.draw(self.settings.batch, seed, random).to(self.device)
 
@@ -268,7 +268,7 @@ class Stage:
         """What planes want of the nodes, a few at a time; then through the generator once."""
         s = self.settings
         nodes = growth.detached(learning=True)
-        tie = self._tie(nodes, block, s.voxel_tolerance)
+        tie = self.tie(nodes, block, s.voxel_tolerance)
         measured = {"voxel_loss": tie.item()}
         total = self._backward(3 * s.voxel_weight * tie)
         if s.prior_weight:
@@ -282,7 +282,7 @@ class Stage:
             growth.logits.backward(nodes.logits.grad.to(growth.logits.dtype))
         return measured | {"generator_loss": total}
 
-    def _tie(self, growth: Growth, block: Block, tolerance: float) -> Tensor:
+    def tie(self, growth: Growth, block: Block, tolerance: float) -> Tensor:
         """How far the growth is from what LR says."""
         form, pore = self.settings.voxel_form, self.phases.pore_code
         return voxel_loss(growth, block.core_labels, self.tied, form, tolerance, pore=pore)
@@ -307,7 +307,7 @@ class Stage:
 
     def _follow(self) -> None:
         """Move the average after the weights; faster at the start, which it would remember."""
-        step = self._steps_done + 1
+        step = self.steps_done + 1
         decay = min(self.settings.ema, step / (step + 10)) if self.settings.ema else 0.0
         mine, theirs = self.average.state_dict(), self.block.state_dict()
         for key, mean in mine.items():
@@ -328,238 +328,7 @@ class Stage:
     def alpha(self) -> float:
         """Weight of the critic's newest layer: 0 to 1 over the first epochs."""
         fade = self.settings.fade_epochs * self.settings.iterations
-        return 1.0 if self.stage == 1 or fade == 0 else min(1.0, self._steps_done / fade)
-
-    # -- the whole stage -----------------------------------------------------------------------
-
-    def run(self, saved: Path) -> nn.Module:
-        """Train to the end, from ``saved`` if that checkpoint exists; returns the best weights.
-
-        Raises
-        ------
-        Interrupted : a signal came; the state is in ``saved``.
-        TrainingError : training cannot go on; the text says which knob to turn.
-        """
-        s = self.settings
-        if self._any(saved.is_file()):
-            self.load(saved)
-            distributed.wait()  # before one of them writes it again, or ends and deletes it
-            log.info("resuming in epoch %d", self.progress.epoch + 1)
-        else:
-            # The good one first: a job that resumes counts on both, and looks for the other.
-            self.save(good_copy(saved))
-            self.save(saved)
-        kept = kept_good = time.monotonic()
-        with Interruption() as interruption, self._bar() as bar, self._board() as board:
-            while self.progress.epoch < s.epochs:
-                bar.update(self._steps_done - bar.n)
-                trouble = self._advance(bar, board)
-                stop = self._any(interruption.requested)
-                late = self._late(kept)
-                good = self.progress.healthy and self._late(kept_good)
-                if (stop or late or good) and not (trouble or finite(self.block, self.critic)):
-                    trouble = NOT_FINITE
-                if trouble:
-                    self._recover(saved, trouble)
-                    board.again(self.progress.epoch)
-                    continue
-                if good:
-                    self.save(good_copy(saved))
-                    kept_good = time.monotonic()
-                if stop or late:
-                    self.save(saved)
-                    kept = time.monotonic()
-                if stop:
-                    raise Interrupted
-        return self.best
-
-    def _advance(self, bar: tqdm[int], board: Board) -> Trouble | None:
-        """One step, and what comes at an epoch's end; returns what is wrong, if something is."""
-        began = time.monotonic()
-        self.progress.healthy = False
-        measured = self.step()
-        trouble = after_step(measured)
-        if self._any(trouble is not None):
-            return trouble or NOT_FINITE  # another process's
-        self._count(measured, time.monotonic() - began)
-        if self.progress.iteration < self.settings.iterations:
-            return None
-        return self._end_epoch(bar, board, measured)
-
-    @property
-    def _steps_done(self) -> int:
-        return self.progress.epoch * self.settings.iterations + self.progress.iteration
-
-    def _late(self, since: float) -> bool:
-        """Whether it is time for a checkpoint, in all processes at once."""
-        return self._any(time.monotonic() - since > 60 * self.settings.checkpoint_minutes)
-
-    def _any(self, flag: bool) -> bool:
-        return distributed.any_process(flag, self.device)
-
-    def _bar(self) -> tqdm[int]:
-        """Steps of all epochs; a resumed job's time left is reckoned from its own pace."""
-        total = self.settings.epochs * self.settings.iterations
-        shown = distributed.rank() == 0
-        bar = track(range(total), f"stage {self.stage}", total, shown=shown)
-        bar.initial = bar.n = bar.last_print_n = self._steps_done
-        return bar
-
-    @contextmanager
-    def _board(self) -> Iterator[Board]:
-        wanted = self.settings.tensorboard and distributed.rank() == 0
-        board = Board(self.folder / "tensorboard" if wanted else None, self.progress.epoch)
-        try:
-            yield board
-        finally:
-            board.close()
-
-    def _count(self, measured: dict[str, float], seconds: float) -> None:
-        p = self.progress
-        for key, value in measured.items():
-            p.sums[key] = p.sums.get(key, 0.0) + value
-        p.iteration += 1
-        p.seconds += seconds
-
-    def _end_epoch(self, bar: tqdm[int], board: Board, last: dict[str, float]) -> Trouble | None:
-        """Log, look at the descriptors when it is time, and judge what the generator makes."""
-        s, p = self.settings, self.progress
-        row: dict[str, float] = {
-            "epoch": p.epoch + 1,
-            "step": (p.epoch + 1) * s.iterations,
-            "seconds": p.seconds,
-        } | {key: total / s.iterations for key, total in p.sums.items()}
-        row["learning_rate"] = self.g_optimiser.param_groups[0]["lr"]
-        p.epoch, p.iteration, p.sums = p.epoch + 1, 0, {}
-        if p.epoch % s.check_every == 0 or p.epoch == s.epochs:
-            row |= self.look()
-            p.diversity = row["diversity"]
-            if row["error"] < p.best_error:
-                p.best_error, p.best_epoch = row["error"], p.epoch
-                self.best.load_state_dict(self.average.state_dict())
-        p.rows.append(row)
-        shown = ("wasserstein", "voxel_loss", "mixed_fraction", "error")
-        bar.set_postfix({key: f"{row[key]:.3g}" for key in shown if key in row})
-        if distributed.rank() == 0:
-            with atomic(self.folder / "log.csv") as temporary:
-                pd.DataFrame(p.rows).to_csv(temporary, index=False)
-        board.epoch(row, self._picture_path if "error" in row else None)
-        final = self.stage == self.generator.final
-        trouble = after_epoch(last["mixed_fraction"], last["largest_class"], p.diversity, final)
-        dead = self._any(trouble is not None)
-        p.dull = p.dull + 1 if dead else 0
-        p.healthy = "error" in row and not dead
-        # That planes are alike is known from the last look: it has to be seen again.
-        sure = self._any(trouble not in (None, ALL_ALIKE)) or "error" in row
-        return (trouble or ALL_ALIKE) if p.dull >= PATIENCE and sure else None
-
-    def look(self) -> dict[str, float]:
-        """Descriptors of planes from the averaged generator against the HR images."""
-        trained = copy.deepcopy(self.block.state_dict())
-        self.block.load_state_dict(self.average.state_dict())
-        self.generator.eval()
-        seeds = torch.Generator().manual_seed(0)  # the same cubes each time: epochs are compared
-        generated: list[list[Tensor]] = [[], [], []]
-        ties = []
-        with torch.no_grad():
-            for _ in range(LOOK_BATCHES):
-                block = self._cubes(0, seeds)
-                growth = self.grow(block)
-                where = random_planes(self.settings.batch, self.face, 16, seeds)
-                for axis, own in enumerate(generated):
-                    own.append(self.draw(growth, axis, where[axis]).argmax(1).byte().cpu())
-                ties.append(self._tie(growth, block, 0.0).item())
-        self.generator.freeze_before(self.stage)
-        self.block.load_state_dict(trained)
-        found = self._compare(generated)
-        found["error_voxel"] = float(np.mean(ties)) ** 0.5
-        error = float(np.mean(list(found.values())))
-        if distributed.rank() == 0:
-            self._picture(generated)
-        return found | {"error": error, "diversity": self._diversity(generated)}
-
-    def calibrate(self, trained: nn.Module) -> None:
-        """Give the classes shares as in the HR images, in place.
-
-        Parameters
-        ----------
-        trained : weights of this stage, as `run` returns them.
-        """
-        self.block.load_state_dict(trained.state_dict())
-        self.generator.eval()
-        images = [image for own in self.panels.images().values() for image in own]
-        hr = Wanted.of(images, len(self.phases) + 1)
-        final = self.stage == self.generator.final
-
-        def grow(block: Block) -> Growth:
-            return self.grow(block.to(self.device))
-
-        with torch.no_grad():
-            found = calibrated(grow, self.cubes, hr, final, self.settings.mixed_factor)
-        self.generator.freeze_before(self.stage)
-        if found is None:
-            log.warning("stage %d: no cube of rock to calibrate on", self.stage)
-            return
-        change, below = found
-        state = trained.state_dict()
-        state["classify.bias"] += torch.from_numpy(change).to(self.device)
-        state["refined_below"].fill_(below)
-        biases = np.round(change, 3).tolist()
-        log.info("stage %d: biases changed by %s, refined below %.3f", self.stage, biases, below)
-
-    def _measure(self, planes: Sequence[np.ndarray | Tensor]) -> Statistics:
-        found = [torch.as_tensor(plane) for plane in planes]
-        return statistics(found, len(self.phases), self.phases.pore_code, self.face)
-
-    def _compare(self, generated: list[list[Tensor]]) -> dict[str, float]:
-        """Mean over the sets of axes of how far their planes are from their images."""
-        found = []
-        for across, real in self.real.items():
-            made = [p for axis in across for p in generated[AXES.index(axis)]]
-            found.append(errors(self._measure(made), real))
-        return {key: float(np.mean([each[key] for each in found])) for key in found[0]}
-
-    def _diversity(self, generated: list[list[Tensor]]) -> float:
-        """How much planes across an axis differ from each other, over how much real ones do."""
-        ratios = []
-        for across, real in self.real.items():
-            for axis in across:
-                planes = torch.cat(generated[AXES.index(axis)])
-                ratios.append(disagreement(planes, len(self.phases)) / real.disagreement)
-        return float(np.mean(ratios))
-
-    @property
-    def _picture_path(self) -> Path:
-        return self.folder / "samples" / f"epoch{self.progress.epoch:04d}.png"
-
-    def _picture(self, generated: list[list[Tensor]]) -> None:
-        """Generated planes over real ones, one PNG a look."""
-        from octolith.training.pictures import sample_figure  # noqa: PLC0415 (matplotlib is slow)
-
-        seeds = torch.Generator().manual_seed(0)
-        real = torch.cat([self.panels.of(axis).draw(2, seeds) for axis in range(3)])
-        fake = torch.cat([planes[0][:2] for planes in generated])
-        stem = self._picture_path.with_suffix("")
-        sample_figure(fake.numpy(), real.argmax(1).byte().numpy(), self.phases, stem)
-
-    def _recover(self, saved: Path, trouble: Trouble) -> None:
-        """Go back to the last checkpoint that a look has called healthy, once, at half the rate."""
-        p = self.progress
-        rate = self.settings.learning_rate * p.rate
-        if p.recoveries:
-            raise TrainingError(
-                f"stage {self.stage}, epoch {p.epoch + 1}: {trouble.what}, again after a new "
-                f"start at half the rate. Lower train.all.learning_rate (now {rate:g}), "
-                f"{trouble.mend}"
-            )
-        self.load(good_copy(saved))
-        self.progress.recoveries, self.progress.rate = 1, 0.5
-        self._set_rate(0.5)
-        self.save(saved)
-        log.warning(
-            "stage %d: %s: back to epoch %d, once, with half the learning rate",
-            self.stage, trouble.what, self.progress.epoch + 1,
-        )  # fmt: skip
+        return 1.0 if self.stage == 1 or fade == 0 else min(1.0, self.steps_done / fade)
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -598,19 +367,15 @@ class Stage:
         self.random.set_state(tensors[f"random.{distributed.rank()}"])
         self.scaler.load_state_dict(values["scaler"])
         self.progress = Progress(**values["progress"])
-        self._set_rate(self.progress.rate)
+        self.set_rate(self.progress.rate)
 
-    def _set_rate(self, factor: float) -> None:
+    def set_rate(self, factor: float) -> None:
+        """Learn at a share of the rates of the settings."""
         s = self.settings
         rates = (s.learning_rate, s.critic_learning_rate or s.learning_rate)
         for optimiser, rate in zip((self.g_optimiser, self.c_optimiser), rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor
-
-
-def good_copy(saved: Path) -> Path:
-    """Where the last checkpoint that was judged healthy lies, beside the last one of all."""
-    return saved.with_name(f"{saved.stem}-good{saved.suffix}")
 
 
 def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
