@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
+
 
 class OctolithError(Exception):
     """Base of every error that Octolith raises on purpose; its text is one readable line."""
@@ -29,3 +32,19 @@ class InputError(OctolithError):
 
 class TrainingError(OctolithError):
     """Training cannot go on (NaN, a collapsed generator); the text says which knob to turn."""
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """How to mend a name that is not known: the nearest that is, or nothing.
+
+    >>> did_you_mean("lineal_pathe", ["lineal_path", "two_point"])
+    "Did you mean 'lineal_path'?"
+    """
+    near = difflib.get_close_matches(name, known, 1)
+    return f"Did you mean {near[0]!r}?" if near else ""
+
+
+def require_known(where: object, name: str, known: Collection[str]) -> None:
+    """InputError unless ``name`` is among those that are known; it names the nearest."""
+    if name not in known:
+        raise InputError(where, repr(name), f"one of {sorted(known)}", did_you_mean(name, known))

@@ -309,7 +309,7 @@ def test_an_impossible_crop_is_refused(crop):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("shap=1x2x3", "the key 'shap', expected one of .* Did you mean shape"),
+        ("shap=1x2x3", "the key 'shap', expected one of .* Did you mean 'shape'"),
         ("shape=1x2", "shape=1x2, expected shape=200x100x100"),
         ("dtype=quick", "dtype=quick, expected uint8"),
         ("order=middle", "order=middle, expected little or big"),

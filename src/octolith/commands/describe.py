@@ -13,9 +13,8 @@ import typer
 
 from octolith import descriptors
 from octolith.descriptors.microstructure import Microstructure
-from octolith.descriptors.registry import require_known
 from octolith.descriptors.sampling import Sampler, Source, patch_edge
-from octolith.errors import InputError
+from octolith.errors import InputError, require_known
 from octolith.files import atomic
 from octolith.phases import OUTSIDE, Phases
 from octolith.progress import track

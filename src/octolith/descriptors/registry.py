@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from octolith.descriptors.microstructure import Microstructure
-from octolith.errors import InputError
+from octolith.errors import InputError, require_known
 from octolith.phases import Phases
 
 COLUMNS = (
@@ -176,11 +175,3 @@ def measure(
     """
     require_known("descriptor", name, names())
     return _REGISTRY[name](labels, voxel_size_um, phases, **options)
-
-
-def require_known(where: str, name: str, known: Sequence[str]) -> None:
-    """InputError unless ``name`` is among those that are known; it names the nearest."""
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        mend = f"Did you mean {near[0]!r}?" if near else ""
-        raise InputError(where, repr(name), f"one of {sorted(known)}", mend)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from octolith.errors import InputError
+from octolith.errors import InputError, did_you_mean
 
 
 class Settings(BaseModel):
@@ -61,8 +60,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> Input
     field = f"{where}: {'.'.join(path)}" if path else where
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, path[:-1])
-        near = difflib.get_close_matches(path[-1], known, 1)
-        mend = f"Did you mean {near[0]!r}?" if near else ""
+        mend = did_you_mean(path[-1], known)
         return InputError(field, "a key that does not exist", f"one of {sorted(known)}", mend)
     if first["type"] == "missing":
         return InputError(field, "nothing", "a value", "Add this key.")

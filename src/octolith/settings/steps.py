@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from itertools import pairwise
 from math import inf
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator
 
-from octolith.errors import InputError
+from octolith.errors import InputError, require_known
 from octolith.settings.base import Settings
 
 
@@ -170,12 +169,7 @@ class DescribeSettings(Settings):
     @classmethod
     def _exist(cls, named: Any) -> Any:
         for name in named:
-            if name not in DESCRIPTORS + MORE_DESCRIPTORS:
-                near = difflib.get_close_matches(name, DESCRIPTORS + MORE_DESCRIPTORS, 1)
-                raise InputError(
-                    "descriptor", repr(name), f"one of {sorted(DESCRIPTORS + MORE_DESCRIPTORS)}",
-                    f"Did you mean {near[0]!r}?" if near else "",
-                )  # fmt: skip
+            require_known("descriptor", name, DESCRIPTORS + MORE_DESCRIPTORS)
         return named
 
     def only(self, name: str) -> Self:

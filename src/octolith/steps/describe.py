@@ -20,9 +20,9 @@ from octolith.descriptors.likeness import (
     texture_features,
     to_grid,
 )
-from octolith.descriptors.registry import require_known, rows
+from octolith.descriptors.registry import rows
 from octolith.descriptors.sampling import Sampler, Source, patch_edge, whole
-from octolith.errors import InputError
+from octolith.errors import InputError, require_known
 from octolith.files import atomic
 from octolith.progress import track
 from octolith.settings.steps import DescribeSettings

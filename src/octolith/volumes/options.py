@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from octolith.errors import InputError
+from octolith.errors import InputError, did_you_mean
 from octolith.volumes.volume import Window
 
 KEYS = {"shape": "200x100x100", "dtype": "uint16", "order": "little", "offset": "512",
@@ -37,8 +36,7 @@ def parse_reader(text: str, where: str = "lr_reader") -> dict[str, Any]:
         if not equals or not value:
             raise InputError(where, repr(word), "KEY=VALUE", f"Write, say, {_example('shape')}.")
         if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, 1)
-            mend = f"Did you mean {near[0]}?" if near else ""
+            mend = did_you_mean(key, KEYS)
             raise InputError(where, f"the key {key!r}", f"one of {list(KEYS)}", mend)
         name = "byteorder" if key == "order" else key
         if name in found:
