@@ -32,7 +32,8 @@ def inspect(
 
     Reads TIFF (ImageJ, OME, BigTIFF), folders of slices, HDF5, Zarr, .npy and raw files, as the
     workflow does: what works here works in the sample sheet, where the option `--reader` is the
-    column `lr_reader` and `--crop` is `lr_crop`.
+    column `lr_reader` and `--crop` is `lr_crop`. Microscope images are 2D: `octolith suggest
+    --images` looks at their grey levels, `octolith plan` at their sizes.
 
     Examples:
 
