@@ -332,6 +332,14 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         {"generator": {"context": False, "neighbours": False}},
     ),
     "soft": ("the critic sees probabilities, as in the paper", {"all": {"hard": False}}),
+    "last": (
+        "the last weights of each stage, not those with the best descriptors",
+        {"all": {"check_every": 1000}},
+    ),
+    "augment": (
+        "crops augmented where the critic knows its images",
+        {"all": {"augment": 0.5}},
+    ),
     "ema0": ("no moving average, as in the paper", {"all": {"ema": 0.0}}),
     "printed": (
         "the paper's recipe as printed, at these widths, rates and steps",
