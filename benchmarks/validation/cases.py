@@ -8,7 +8,7 @@ longest: 7.5 voxels, the sandstone's).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tifffile
@@ -32,8 +32,8 @@ class Case(Rock):
     ----------
     lr_judged : (z, y, x) coarse labels of what is judged: all of it, as one box.
     truth : its fine labels.
-    elsewhere : (z, y, x) fine labels of the part that the images come from, as large as the truth:
-        how much the rock itself varies, and so the least that its images can promise.
+    elsewhere : (z, y, x) fine labels of another part of the rock, as large as the truth: how much
+        the rock itself varies, and so the least that images of another part can promise.
     """
 
     lr_judged: np.ndarray
@@ -84,7 +84,8 @@ def berea_minerals(scale: int) -> Case:
     """Berea sandstone, four phases, 257³, scanned with feldspar as bright as quartz."""
     fine = tifffile.imread(rock_data() / "berea-ct" / "berea_ct_4phase_3p5um_257.tif")
     phases = Phases.of(["pore", "quartz", "feldspar", "clay"])
-    return halves(fine.astype(np.uint8), phases, Instrument(scale, (0.0, 1.0, 1.0, 0.6)))
+    case = halves(fine.astype(np.uint8), phases, Instrument(scale, (0.0, 1.0, 1.0, 0.6)))
+    return replace(case, settings={"all": {"tied_phases": ["pore"]}})
 
 
 def phantom_rock(scale: int, edge: int = 256) -> Case:

@@ -45,7 +45,7 @@ class Properties:
 
     Attributes
     ----------
-    tables : of every descriptor of `octolith.descriptors`.
+    tables : of descriptors of `octolith.descriptors`.
     to_wall : distance of every pore voxel's centre from the nearest grain's, voxels.
     conduction : of the pore: permeability and diffusivity, means over the three axes.
     """

@@ -310,7 +310,7 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "networks twice as wide",
         {
             "generator": {"widths": [[48, 48], [48, 48], [32, 32]]},
-            "critic": {"widths": [128, 96, 64], "trunk": [128]},
+            "critic": {"widths": [128, 96, 64], "trunk": [128], "entry": 64},
         },
     ),
     "cube24": ("LR cubes of 24³, one at a time", {"lr_cube": 24, "all": {"batch": 1}}),
@@ -342,7 +342,7 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "ema0": ("no moving average, as in the paper", {"all": {"ema": 0.0}}),
     "printed": (
-        "the paper's recipe as printed, at these widths, rates and steps",
+        "the paper's recipe as printed, at these widths, rates, batches and steps",
         {
             "reach": 0.0,
             "generator": {
@@ -351,8 +351,11 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
                 "decision_noise": 0.0,
                 "first_kernel": 5,
             },
-            "critic": {"entry": 0},
+            "critic": {"entry": 0, "slope": 0.0},
             "all": {
+                "betas": [0.5, 0.999],
+                "weight_decay": 0.05,
+                "adam_eps": 1e-4,
                 "halo": False,
                 "hard": False,
                 "calibrate": False,

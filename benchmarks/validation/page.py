@@ -27,16 +27,18 @@ their judged halves included: no rock has been kept for a last test. Lengths are
 **How to read it.** *IoU* is the overlap with the truth, voxel by voxel; 1 is perfect. Everything
 else is an *error*; 0 is perfect. Scalars have it as a share of the truth's value, curves as the
 root mean square difference over that of the truth, the pore size as a Wasserstein-1 distance over
-the truth's mean. *Another part of the rock* is what a perfect generator would give that never
-looked at the LR image: its errors are the rock's own variation. Octolith gives two kinds of rock
-from the same training: *realisations*, which differ where LR leaves a choice, and the *likeliest*
-rock, of which no class is drawn (the noise that the network is given remains). A realistic rock
-need not have the IoU of a best guess: where LR leaves a choice, the guess takes the middle, and a
-rock takes a side. Where the likeliest rock has hardly more of it than a realisation, it is the
-network that falls short. All errors are of one training each and of its first realisation. The
-permeability is that of a cube of 160 voxels in the corner of the judged volume, the diffusivity of
-96, or of as much as there is: truth and methods alike, but a corner may differ from its rock by
-much."""
+the truth's mean, chord lengths as one in voxels. *Another part of the rock* is what a perfect
+generator would give that never looked at the LR image: its errors are the rock's own variation.
+Octolith gives two kinds of rock from the same training: *realisations*, which differ where LR
+leaves a choice, and the *likeliest* rock, of which no class is drawn (the noise that the network is
+given remains). A realistic rock need not have the IoU of a best guess: where LR leaves a choice,
+the guess takes the middle, and a rock takes a side. Where the likeliest rock has hardly more of it
+than a realisation, it is the network that falls short. All errors are of one training each and of
+its first realisation. The permeability is that of a cube of 160 voxels in the corner of the judged
+volume, the diffusivity of 96, or of as much as there is: truth and methods alike, but a corner may
+differ from its rock by much. Seconds are those of the wall, often beside another measurement on the
+other core: they tell minutes from hours and no more. Octolith's of training leave out looks and
+pictures."""
 
 # Measure, and what the page calls it: those that the tables show. All others are in the JSON.
 SHOWN = {
