@@ -37,7 +37,14 @@ SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
         ({"train": {"entry": 32}}, "entry: .*expected it in train.critic"),
         ({"train": {"stages": {2: {"epochs": -1}}}}, "train.stages.2: epochs: found -1"),
         ({"train": {"stages": {2: {"lerning_rate": 1}}}}, "Did you mean 'learning_rate'"),
-        ({"smooth": {"size": 4}}, "size: found 4, expected an odd number"),
+        ({"smooth": {"size": 4}}, "configuration: smooth.size: found 4, expected an odd number"),
+        ({"segmentations": {"a": {"denoise": {"size": 4}}}}, r"segmentations\.a\.denoise\.size: "),
+        ({"network": {"transport": {"m": {}}}}, r"network\.transport: found {'m': {}}"),
+        ({"describe": {"descriptors": ["porosty"]}}, "describe.descriptors: found 'porosty'"),
+        ({"train": {"stages": {2: {"betas": [0, 1]}}}}, "train.stages.2: betas.1: found 1"),
+        ({"train": {"all": {"critic_learning_rate": 0}}}, "critic_learning_rate: found 0"),
+        ({"train": {"generator": {"widths": []}}}, r"train.generator: widths: found \[\]"),
+        ({"train": {"critic": {"widths": [0]}}}, "train.critic: widths.0: found 0"),
         ({"segmentations": {"a": {"labels": {0: "gold"}}}}, "the unknown phase 'gold'"),
         ({"segmentations": {"a": {"bnads": {}}}}, "Did you mean 'bands'"),
         ({"train": {"all": {"tied_phases": ["quarz"]}}}, "stages.1.tied_phases: .*phase 'quarz'"),
@@ -80,6 +87,13 @@ def test_a_bad_sample_sheet_names_its_line(tmp_path: Path, rows: str, message: s
     sheet = tmp_path / "samples.tsv"
     sheet.write_text(SHEET + rows)
     with pytest.raises(InputError, match=message):
+        read_samples(sheet, load(GOOD))
+
+
+def test_a_truth_needs_a_segmentation_of_its_own(tmp_path: Path) -> None:
+    sheet = tmp_path / "samples.tsv"
+    sheet.write_text(SHEET.rstrip("\n") + "\ttruth\na\tx.tif\tlabels\th.tif\tlabels\tt.tif\n")
+    with pytest.raises(InputError, match=r"line 2: truth_segmentation: found '', expected one of"):
         read_samples(sheet, load(GOOD))
 
 

@@ -153,3 +153,9 @@ def test_a_folder_of_slices_is_all_its_files_and_their_names(tmp_path):
 def test_a_missing_image_is_named(tmp_path):
     with pytest.raises(InputError, match=r"lost\.tif: found No such file"):
         Fingerprints(tmp_path / "memory.json").of([tmp_path / "lost.tif"])
+
+
+def test_what_an_attribute_says_of_itself_is_no_code(package) -> None:
+    before = digests(package)
+    (package / "maths.py").write_text("def double(x):\n    return 2 * x\n'What it does.'")
+    assert digests(package) == before

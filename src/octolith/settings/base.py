@@ -30,10 +30,23 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise explain(error, cls, where) from None
         except InputError as error:
-            # A validator's own; pydantic lets it pass as it is.
+            # Of a validator of the whole, which names its fields; pydantic lets it pass.
             raise InputError(
                 f"{where}: {error.where}", error.found, error.expected, error.mend
             ) from None
+
+
+class FieldError(ValueError):
+    """What a field's validator says; pydantic knows where the field stands, and `explain` says it.
+
+    Parameters
+    ----------
+    found, expected, mend : as in `InputError`.
+    """
+
+    def __init__(self, found: object, expected: object, mend: str = "") -> None:
+        self.found, self.expected, self.mend = found, expected, mend
+        super().__init__(f"found {found}, expected {expected}. {mend}".rstrip())
 
 
 def read_text(path: Path, what: str) -> str:
@@ -65,9 +78,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> Input
     if first["type"] == "missing":
         return InputError(field, "nothing", "a value", "Add this key.")
     cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return InputError(f"{field}: {cause.where}" if path else f"{where}: {cause.where}",
-                          cause.found, cause.expected, cause.mend)  # fmt: skip
+    if isinstance(cause, FieldError):
+        return InputError(field, cause.found, cause.expected, cause.mend)
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return InputError(field, repr(first["input"]), expected)
 

@@ -119,7 +119,8 @@ def read_samples(path: str | Path, config: Config) -> dict[str, Sample]:
             raise InputError(where, f"the sample {sample.sample!r} again", "each name once")
         for field in ("lr_segmentation", "hr_segmentation", "truth_segmentation"):
             name = getattr(sample, field)
-            if name not in config.segmentations and (name or field != "truth_segmentation"):
+            unused = field == "truth_segmentation" and not (name or sample.truth)
+            if name not in config.segmentations and not unused:
                 raise InputError(
                     f"{where}: {field}", repr(name), f"one of {sorted(config.segmentations)}"
                 )

@@ -8,14 +8,14 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator
 
-from octolith.errors import InputError, require_known
-from octolith.settings.base import Settings
+from octolith.errors import did_you_mean
+from octolith.settings.base import FieldError, Settings
 
 
 def odd(size: int) -> int:
     """A window has a centre."""
     if size % 2 == 0:
-        raise InputError("size", size, "an odd number", f"Take {size - 1} or {size + 1}.")
+        raise FieldError(size, "an odd number", f"Take {size - 1} or {size + 1}.")
     return size
 
 
@@ -66,12 +66,12 @@ class SegmentationSettings(Settings):
         spans = [(low, high, name) for name, own in (bands or {}).items() for low, high in own]
         for low, high, name in spans:
             if not low < high:
-                raise InputError("bands", f"{name} from {low:g} to {high:g}", "from < to")
+                raise FieldError(f"{name} from {low:g} to {high:g}", "from < to")
         for (low, high, name), (start, stop, other) in pairwise(sorted(spans)):
             if start < high:
-                raise InputError(
-                    "bands", f"an overlap of {name} [{low:g}, {high:g}) and {other} "
-                    f"[{start:g}, {stop:g})", "every grey level in one band", "Move an end.",
+                raise FieldError(
+                    f"an overlap of {name} [{low:g}, {high:g}) and {other} [{start:g}, {stop:g})",
+                    "every grey level in one band", "Move an end.",
                 )  # fmt: skip
         return bands
 
@@ -169,7 +169,8 @@ class DescribeSettings(Settings):
     @classmethod
     def _exist(cls, named: Any) -> Any:
         for name in named:
-            require_known("descriptor", name, DESCRIPTORS + MORE_DESCRIPTORS)
+            if name not in (known := DESCRIPTORS + MORE_DESCRIPTORS):
+                raise FieldError(repr(name), f"one of {sorted(known)}", did_you_mean(name, known))
         return named
 
     def only(self, name: str) -> Self:
@@ -208,7 +209,7 @@ class NetworkSettings(Settings):
     def _conduct(cls, media: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
         for name, conductivity in media.items():
             if not conductivity or not all(0 < value < inf for value in conductivity.values()):
-                raise InputError(name, conductivity, "phases with conductivities above 0")
+                raise FieldError({name: conductivity}, "phases with conductivities above 0")
         return media
 
 

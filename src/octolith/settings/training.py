@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, model_validator
@@ -11,13 +11,17 @@ from pydantic import Field, model_validator
 from octolith.errors import InputError
 from octolith.settings.base import Settings
 
+Channels = Annotated[int, Field(ge=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
 
 class GeneratorSettings(Settings):
     """Architecture of the octree generator (paper 1, table A1)."""
 
-    widths: tuple[tuple[int, int], ...] = Field(
+    widths: tuple[tuple[Channels, Channels], ...] = Field(
+        min_length=1,
         description="Channels of the two convolutions of each stage, coarse to fine. The last "
-        "pair serves any further stage."
+        "pair serves any further stage.",
     )
     noise: int = Field(1, ge=0, description="Noise channels beside the LR phases.")
     decision_noise: float = Field(
@@ -48,10 +52,10 @@ class GeneratorSettings(Settings):
 class CriticSettings(Settings):
     """Architecture of the 2D discriminator (paper 1, table C1)."""
 
-    widths: tuple[int, ...] = Field(
-        description="Channels of the layer that each stage adds, coarse to fine."
+    widths: tuple[Channels, ...] = Field(
+        min_length=1, description="Channels of the layer that each stage adds, coarse to fine."
     )
-    trunk: tuple[int, ...] = Field(
+    trunk: tuple[Channels, ...] = Field(
         description="Channels of the stride-2 layers under the first stage, top to bottom; the "
         "head covers what is left of the LR cube's face after them."
     )
@@ -89,8 +93,8 @@ class StageSettings(Settings):
     """Everything that training one stage depends on, and nothing else."""
 
     learning_rate: float = Field(1e-4, gt=0, description="Of the generator.")
-    critic_learning_rate: float | None = Field(None, description="None: the generator's.")
-    betas: tuple[float, float] = Field((0.5, 0.999), description="AdamW's.")
+    critic_learning_rate: float | None = Field(None, gt=0, description="None: the generator's.")
+    betas: tuple[Decay, Decay] = Field((0.5, 0.999), description="AdamW's.")
     weight_decay: float = Field(0.05, ge=0)
     adam_eps: float = Field(1e-4, gt=0)
     epochs: int = Field(100, ge=1)
