@@ -21,10 +21,10 @@ from octolith.cli import app
 from octolith.errors import InputError
 from octolith.inference import grow
 from octolith.layout import Layout
-from octolith.networks import Generator, parameter_count
+from octolith.networks import Critic, Generator, parameter_count
 from octolith.phases import OUTSIDE, Phases
 from octolith.planning import Workload, make_plan, mixed_shares, unevenness
-from octolith.planning.layers import layers
+from octolith.planning.layers import critic_weights, layers
 from octolith.pyramid import classes
 from octolith.settings import load, read_samples
 from octolith.settings.steps import SuperResolveSettings
@@ -38,11 +38,14 @@ PAPER_SHARES = mixed_shares(Layout("nowhere", "nothing"), 5, 32).shares
 @pytest.mark.parametrize("preset", ["paper", "laptop"])
 @pytest.mark.parametrize("stages", [1, 3, 5])
 def test_parameters_are_those_of_the_networks(preset: str, stages: int) -> None:
-    settings = TrainSettings(preset=preset).generator_settings()
+    train = TrainSettings(preset=preset)
+    settings, of_critic = train.generator_settings(), train.critic_settings()
     with torch.device("meta"):
         generator = Generator(settings, phases=4, stages=stages)
+        critic = Critic(of_critic, 5, stages, train.cube)
     counted = [parameter_count(stage) for stage in generator.stages]
     assert [stage.weights for stage in layers(settings, 4, stages)] == counted
+    assert critic_weights(of_critic, 4, stages, train.cube) == parameter_count(critic)
 
 
 @pytest.mark.parametrize(("edge", "stages"), [(5, 3), (4, 4), (40, 3)])
@@ -217,6 +220,10 @@ class TestCommand:
         done = CliRunner().invoke(app, ["plan", str(config)])
         assert isinstance(done.exception, InputError)
         assert "MiB free, expected about" in str(done.exception)
+        (tiny_disk / "r").mkdir()
+        (tiny_disk / "r" / "done").touch()
+        os.truncate(tiny_disk / "r" / "done", 10**9)  # what is there already
+        assert CliRunner().invoke(app, ["plan", str(config)]).exit_code == 0
 
     def test_an_image_that_is_missing_is_named(self, config: Path) -> None:
         (config.parent / "lr.h5").unlink()

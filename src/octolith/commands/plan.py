@@ -85,7 +85,8 @@ def _show(console: Console, plan: Plan) -> None:
 
 
 def _require_disk(plans: list[Plan], results: str) -> None:
-    needed, free = sum(one.disk for one in plans), min(one.free for one in plans)
+    there = sum(file.stat().st_size for file in Path(results).rglob("*") if file.is_file())
+    needed, free = sum(one.disk for one in plans) - there, min(one.free for one in plans)
     if needed > free:
         raise InputError(
             results, f"{size_in_words(free)} free", f"about {size_in_words(needed)} for all rocks",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from octolith.settings.training import GeneratorSettings
+from octolith.settings.training import CriticSettings, GeneratorSettings
 
 FLOAT = 4
 # Winograd's F(2, 3) takes 64 products where a family's eight nodes have 8 · 27 neighbours.
@@ -111,3 +111,27 @@ def layers(settings: GeneratorSettings, phases: int, stages: int) -> list[Stage]
     return [first] + [
         Stage(False, before[1], own, phases, around, 3, copies) for before, own in pairwise(widths)
     ]
+
+
+def critic_weights(settings: CriticSettings, phases: int, stages: int, face: int) -> int:
+    """Trainable weights of `octolith.networks.Critic`.
+
+    Parameters
+    ----------
+    settings : architecture.
+    phases : K.
+    stages : S.
+    face : edge of the LR training cube, voxels.
+    """
+    widths = [settings.widths[min(s, len(settings.widths) - 1)] for s in range(stages)]
+    inputs = [*widths[1:], settings.entry or phases + 1]
+    entering, kernel = (inputs, 3) if settings.entry else (inputs[:-1], 1)
+    trunk = [widths[0], *settings.trunk]
+    halving = [*zip(inputs, widths, strict=True), *pairwise(trunk)]
+    last = trunk[-1]
+    return (
+        sum(9 * a * b + b for a, b in halving)
+        + sum(kernel**2 * (phases + 1) * a + a for a in entering)
+        + (settings.head_edge(face) * last) ** 2 + last  # the head
+        + last + 1  # the score
+    )  # fmt: skip

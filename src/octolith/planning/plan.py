@@ -11,7 +11,7 @@ from typing import Any
 from octolith.blocks import Triple
 from octolith.layout import Layout
 from octolith.planning.inputs import volume_header
-from octolith.planning.layers import FLOAT, layers
+from octolith.planning.layers import FLOAT, critic_weights, layers
 from octolith.planning.mixed import Mixed, mixed_shares
 from octolith.planning.workload import MIB, START_SECONDS, Workload
 from octolith.settings import Config, Sample
@@ -159,7 +159,12 @@ def train_memory(shape: Triple) -> float:
 
 
 def _jobs(config: Config, work: Workload) -> list[Job]:
-    weights = FLOAT * sum(s.weights for s in layers(work.generator, work.phases, work.stages))
+    generator = sum(s.weights for s in layers(work.generator, work.phases, work.stages))
+    critic = critic_weights(
+        config.train.critic_settings(), work.phases, work.stages, config.train.cube
+    )
+    # Each stage leaves both networks, twice: the best weights and the last.
+    weights = 2 * config.stages * FLOAT * (generator + critic)
     n, fine, dense = config.superresolve.realisations, work.fine, work.dense_bytes
     formats = config.export.formats
     exported = sum(prod(fine) if form in PLAIN else dense for form in formats)
