@@ -91,8 +91,9 @@ def _remove(path: Path) -> None:
 
 def _sync(path: Path) -> None:
     """Make the bytes durable before the rename is: a crash must not leave an empty file."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    for each in [*path.rglob("*"), path]:
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

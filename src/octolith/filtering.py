@@ -214,7 +214,7 @@ def _centre(block: np.ndarray, size: int) -> np.ndarray:
 
 
 def _counter(dimensions: int, size: int, centre: int) -> np.dtype:
-    """The narrowest type that holds twice the votes of a window, and one: uint8 up to 5³."""
+    """The narrowest type that holds twice the votes of a window, and one: uint8 for 3³."""
     return np.min_scalar_type(2 * (size**dimensions + centre - 1) + 1)
 
 

@@ -95,17 +95,22 @@ def _range(image: np.ndarray, patch: int, sides: np.ndarray) -> tuple[np.ndarray
 def _sides(shape: Sequence[int], patch: int, reach: float) -> np.ndarray:
     """(4, y, x) whole pixels that every patch reaches up, down, left and right."""
     further = reach * (patch - 1)
-    return np.floor(further + _chances(shape, patch)).astype(int) if further else ALONE
+    if not further:
+        return ALONE
+    random = np.random.default_rng(patch)
+    sides = np.empty((4, *shape), np.int16)  # one at a time: mosaics have 10⁸ pixels and more
+    for side in sides:
+        side[:] = np.floor(further + _chances(shape, random))
+    return sides
 
 
-def _chances(shape: Sequence[int], seed: int) -> np.ndarray:
-    """(4, y, x) for each side numbers that are uniform in 0 … 1, and alike in a neighbourhood."""
-    noise = np.random.default_rng(seed).standard_normal((4, *shape))
-    smooth = gaussian_filter(noise, (0, NEIGHBOURHOOD, NEIGHBOURHOOD), mode="wrap")
-    order = smooth.reshape(4, -1).argsort(1)
-    chances = np.empty(order.shape)
-    np.put_along_axis(chances, order, (np.arange(order.shape[1])[None] + 0.5) / order.shape[1], 1)
-    return chances.reshape(smooth.shape)
+def _chances(shape: Sequence[int], random: np.random.Generator) -> np.ndarray:
+    """(y, x) numbers that are uniform in 0 … 1, and alike in a neighbourhood."""
+    noise = random.standard_normal(shape)
+    order = gaussian_filter(noise, NEIGHBOURHOOD, output=noise, mode="wrap").ravel().argsort()
+    chances = noise.ravel()
+    chances[order] = (np.arange(order.size) + 0.5) / order.size
+    return chances.reshape(shape)
 
 
 def patch_size(stage: int, stages: int) -> int:

@@ -44,7 +44,7 @@ def surrounded(
     Returns
     -------
     Both (z, y, x) uint8. In the second the rock goes on as far as any voxel of the block sees.
-    Neither depends on how the volume is cut.
+    What a voxel of the rock sees does not depend on how the volume is cut.
     """
     labels = window(volume, low, high, width)
     outside = labels == OUTSIDE

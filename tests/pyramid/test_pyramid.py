@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import tifffile
@@ -220,6 +222,15 @@ def test_mixed_fractions_of_the_berea(rock_data):
     assert 0 < share[2] < 0.17
     assert share[2] < share[4] < 0.43
     assert share[4] < share[8] < 0.75
+
+
+def test_a_mosaic_takes_a_few_bytes_a_pixel() -> None:
+    labels = np.zeros((600, 600), np.uint8)
+    tracemalloc.start()
+    classes(labels, 3, 2, 0.25)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 13 * labels.size
 
 
 def test_patches_of_a_neighbourhood_reach_alike() -> None:

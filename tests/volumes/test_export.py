@@ -153,6 +153,18 @@ def small_shards(monkeypatch):
     monkeypatch.setattr(ome_zarr, "SMALLEST_LEVEL", 40)
 
 
+class Watched:
+    """An array that remembers how much of it was read at a time."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.read = array, []
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def __getitem__(self, index):
+        self.read.append(self.array[index].size)
+        return self.array[index]
+
+
 def opened_as_napari_does(path: Path) -> dict[str, object]:
     """ome-zarr-py's nodes, by the name of their group: what napari's plugin is built on."""
     with warnings.catch_warnings():
@@ -224,6 +236,13 @@ def test_halving_labels_keeps_their_fractions(tmp_path, rng, berea, small_shards
     assert coarsest.mean() == pytest.approx(array.mean(), rel=0.05)
 
 
+def test_no_more_than_a_shard_is_read_at_a_time(rng, small_shards):
+    finer = Watched(rng.integers(0, 4, (64, 61, 9), dtype=np.uint8))
+    halved = ome_zarr._halved(finer, (slice(0, 32), slice(0, 31), slice(0, 5)), labels=True)
+    np.testing.assert_array_equal(halved, finer.array[::2, ::2, ::2])
+    assert max(finer.read) <= 32**3
+
+
 def test_a_thin_volume_has_thin_levels():
     assert list(pyramid_shapes((1, 1024, 256))) == [(1, 1024, 256), (1, 512, 128), (1, 256, 64)]
 
@@ -239,6 +258,14 @@ def test_an_export_replaces_an_older_one_and_leaves_nothing_else(labels, form):
     assert out == again
     headers = {"rock.nhdr", "rock.mhd"} if form == "raw" else set()
     assert {path.name for path in out.parent.iterdir()} == {"rock.out"} | headers
+
+
+def test_the_volume_itself_is_not_overwritten(labels):
+    source, array = labels
+    before = exported(source, "rock.ome.tif", "tiff")
+    with pytest.raises(InputError, match="found the volume itself, expected another file"):
+        export(before, before.parent / ".." / "export" / before.name, "tiff")
+    np.testing.assert_array_equal(ours(before), array)
 
 
 def test_no_voxel_size(tmp_path):

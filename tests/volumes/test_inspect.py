@@ -121,3 +121,21 @@ def test_export_names_what_it_wrote(tmp_path, berea):
     out = said("export", tmp_path / "rock.h5", tmp_path / "out", "--format", "raw").strip()
     assert out == str(tmp_path / "out" / "rock.raw")
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"rock.raw", "rock.nhdr", "rock.mhd"}
+
+
+def test_slices_are_exported_under_the_name_of_their_folder(tmp_path, rng):
+    (tmp_path / "scan").mkdir()
+    for z, plane in enumerate(rng.integers(0, 99, (3, 5, 6), dtype=np.uint8)):
+        tifffile.imwrite(
+            tmp_path / "scan" / f"s{z}.tif", plane, imagej=True, metadata={"unit": "um"},
+            resolution=(0.5, 0.5),
+        )  # fmt: skip
+    for given in ("scan", "scan/s*.tif"):
+        out = said("export", tmp_path / given, tmp_path / "out").strip()
+        assert out == str(tmp_path / "out" / "scan.tif")
+
+
+def test_an_export_of_an_export_has_its_name(tmp_path, berea):
+    write_volume(tmp_path / "rock.h5", np.zeros((4, 5, 6), np.uint8), (1, 1, 1), phases=berea)
+    first = said("export", tmp_path / "rock.h5", tmp_path, "--format", "ome-zarr").strip()
+    assert said("export", first, tmp_path).strip() == str(tmp_path / "rock.tif")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
@@ -377,3 +379,15 @@ def test_no_images_is_an_error(tmp_path):
     write_images(tmp_path / "x.h5", [np.zeros((2, 2))], 1.0, phases=None, names=["a"])
     with pytest.raises(InputError, match="no readable image"):
         open_images(str(tmp_path / "x.h5"))
+
+
+def test_a_window_of_a_compressed_stack_does_not_keep_its_pages(tmp_path):
+    stack = np.zeros((32, 256, 256), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", stack, compression="zlib", **PLAIN)
+    with open_volume(tmp_path / "a.tif") as volume:
+        tracemalloc.start()
+        window = volume[:, :8, :8]
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    np.testing.assert_array_equal(window, 0)
+    assert peak < stack.nbytes / 4

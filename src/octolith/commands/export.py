@@ -12,7 +12,10 @@ from octolith.steps.export import export as export_volume
 
 
 def export(
-    volume: Annotated[Path, typer.Argument(help="A volume with a voxel size.")],
+    volume: Annotated[
+        Path,
+        typer.Argument(help="A file, a folder, or a quoted glob of slices, with a voxel size."),
+    ],
     out: Annotated[Path, typer.Argument(help="The folder to write to.")],
     form: Annotated[
         ExportFormat,
@@ -24,6 +27,7 @@ def export(
     Example: `octolith export results/berea/smooth/realisation0.h5 shared --format ome-zarr`
     writes `shared/realisation0.ome.zarr`. A raw file has an NRRD and a MetaImage header beside it.
     """
-    target = out / f"{volume.stem}{EXPORT_SUFFIXES[form]}"
+    named = volume if volume.exists() else volume.resolve().parent  # a glob: its folder
+    target = out / f"{named.stem.removesuffix('.ome')}{EXPORT_SUFFIXES[form]}"
     export_volume(volume, target, form)
     typer.echo(target)

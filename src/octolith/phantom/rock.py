@@ -98,7 +98,7 @@ def _weathered(
     height = ((places - grains.centre[owner]) * grains.cleavage[owner]).sum(-1)
     noise = block.noise("weathering", of.pore_um)[where]
     phase = height / of.cleavage_um + 0.15 * noise
-    # A triangular wave of unit variance, lowest on the cleavage planes.
+    # A triangular wave of unit variance, highest on the cleavage planes.
     wave = np.sqrt(3) * (4 * np.abs(phase - np.floor(phase) - 0.5) - 1)
     score = noise - of.cleavage * wave - of.zoning * alteration[where]
     score /= np.sqrt(1 + of.cleavage**2 + of.zoning**2)

@@ -39,10 +39,13 @@ def export(source: str | Path, out: str | Path, form: ExportFormat) -> None:
 
     Raises
     ------
-    InputError : an unreadable volume, or one whose voxel size nobody has said.
+    InputError : an unreadable volume, or one whose voxel size nobody has said; ``out`` is the
+        volume itself.
     OctolithError : a full disk.
     """
     out = Path(out)
+    if out.exists() and Path(source).exists() and out.samefile(source):
+        raise InputError(out, "the volume itself", "another file", "Name another folder.")
     with open_volume(source) as volume:
         size = _exportable(volume)
         shrinks = form in COMPRESSED and volume.phases is not None

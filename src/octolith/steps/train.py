@@ -38,7 +38,7 @@ def train(
     """Train stage ``stage`` and write its weights; resumes where a killed run stopped.
 
     Beside ``out`` it keeps ``log.csv``, ``samples/``, ``last.safetensors`` and, until it is done,
-    ``checkpoint.safetensors``. Under torchrun all processes call this; the first one writes.
+    two checkpoints. Under torchrun all processes call this; the first one writes.
 
     Parameters
     ----------

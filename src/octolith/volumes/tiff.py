@@ -151,7 +151,8 @@ class _Pages:
         numbers = self._numbers[leading]
         if numbers.size == 0:
             return np.empty(self.shape, self.dtype)[index]
-        planes = [self._pages[number].asarray()[inside] for number in numbers.flat]
+        # (Copies: a view would keep its whole page.)
+        planes = [np.array(self._pages[number].asarray()[inside]) for number in numbers.flat]
         return np.reshape(planes, numbers.shape + planes[0].shape)
 
 

@@ -47,7 +47,9 @@ def write_ome_zarr(volume: Volume, voxel_size_um: Triple, path: Path) -> None:
     for levels, shape in enumerate(pyramid_shapes(volume.shape), 1):
         coarser = _create(root, f"{place}{levels - 1}", shape, volume.dtype)
         for shard in track(list(_shards(coarser)), f"OME-Zarr, level {levels - 1}"):
-            coarser[shard] = _values(finer, shard, levels > 1, volume.phases is not None)
+            coarser[shard] = (
+                finer[shard] if levels == 1 else _halved(finer, shard, volume.phases is not None)
+            )
         finer = coarser
 
     def described(name: str, prefix: str) -> dict[str, Any]:
@@ -97,14 +99,23 @@ def _shards(array: zarr.Array) -> Iterator[Window]:
     yield from itertools.product(*parts)
 
 
-def _values(finer: Lazy, window: Window, halve: bool, labels: bool) -> np.ndarray:
-    """The voxels of a window, from the volume itself or from the next finer level."""
-    if not halve:
-        return np.asarray(finer[window])
-    block = np.asarray(finer[tuple(slice(2 * part.start, 2 * part.stop) for part in window)])
+def _halved(finer: Lazy, window: Window, labels: bool) -> np.ndarray:
+    """The voxels of a window from the next finer level, whose shards are read one by one."""
+    found = np.empty([part.stop - part.start for part in window], finer.dtype)
+    for low in itertools.product(*(range(0, length, SHARD // 2) for length in found.shape)):
+        inside = tuple(slice(start, start + SHARD // 2) for start in low)
+        ends = zip(window, low, found[inside].shape, strict=True)
+        place = [slice(2 * (w.start + at), 2 * (w.start + at + n)) for w, at, n in ends]
+        found[inside] = _half(np.asarray(finer[tuple(place)]), labels)
+    return found
+
+
+def _half(block: np.ndarray, labels: bool) -> np.ndarray:
+    """The first of every two labels along each axis, or the mean of eight grey levels."""
     if labels:
         return block[::2, ::2, ::2]
-    block = np.pad(block, [(0, length % 2) for length in block.shape], mode="edge")
+    if any(length % 2 for length in block.shape):
+        block = np.pad(block, [(0, length % 2) for length in block.shape], mode="edge")
     z, y, x = (length // 2 for length in block.shape)
     mean = block.reshape(z, 2, y, 2, x, 2).mean(axis=(1, 3, 5), dtype=np.float64)
     return (mean if block.dtype.kind == "f" else np.rint(mean)).astype(block.dtype)
