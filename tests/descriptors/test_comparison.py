@@ -35,12 +35,25 @@ def compared(*tables: pd.DataFrame) -> pd.Series:
 class TestDistances:
     def test_scalars_by_the_whole_of_their_distribution(self) -> None:
         row = compared(measured("LR", [0, 0]), measured("SR", [0.2, 0.4]),
-                       measured("HR", [0.1, 0.5]))  # fmt: skip
+                       measured("truth", [0.1, 0.5]))  # fmt: skip
         assert row["lr_distance"] == pytest.approx(0.3)
         assert row["sr_distance"] == pytest.approx(0.1)  # the means are equal, the spreads not
         assert row["ratio"] == pytest.approx(1 / 3)
         assert row["closer"]
         assert row["unit"] == "1"
+
+    def test_scalars_of_sections_by_their_mean(self) -> None:
+        """Sections spread more than volumes of their edge, whatever the rock is."""
+        row = compared(measured("LR", [0.0, 0.4]), measured("SR", [0.29, 0.31]),
+                       measured("HR", [0.1, 0.5]))  # fmt: skip
+        assert (row["lr_distance"], row["sr_distance"]) == pytest.approx((0.1, 0.0))
+
+    @pytest.mark.parametrize("name", ["local_porosity", "local_porosity_deviation"])
+    def test_how_windows_vary_is_not_held_against_sections(self, name: str) -> None:
+        tables = [measured(image, [0.1, 0.2], descriptor=name) for image in ("LR", "SR", "HR")]
+        assert compare_tables([pd.concat(tables)]).empty
+        tables.append(measured("truth", [0.1, 0.2], descriptor=name))
+        assert compare_tables([pd.concat(tables)])["reference"].tolist() == ["truth"]
 
     def test_curves_by_their_relative_root_mean_square(self) -> None:
         fine, coarse = [0.0, 1, 2, 3, 4], [0.0, 2, 4, 6]
@@ -81,6 +94,16 @@ class TestDistances:
         row = compared(measured("LR", [10.0], descriptor="psnr", unit="dB"),
                        measured("SR", [20.0], descriptor="psnr", unit="dB"))  # fmt: skip
         assert (row["lr_distance"], row["sr_distance"]) == pytest.approx((10**-0.5, 0.1))
+
+    def test_a_phase_without_a_wrong_voxel_has_no_error_and_counts(self) -> None:
+        """It has no PSNR, which would be infinite."""
+        ssim = [measured(image, [0.9, 0.9], descriptor="ssim") for image in ("LR", "SR")]
+        lr, sr = (
+            measured(image, [20.0, 20], descriptor="psnr", unit="dB") for image in ("LR", "SR")
+        )
+        found = compare_tables([pd.concat([*ssim, lr, sr.iloc[1:]])]).set_index("descriptor")
+        row = found.loc["psnr"]
+        assert (row["lr_distance"], row["sr_distance"]) == pytest.approx((0.1, 0.05))
 
 
 class TestCertainty:

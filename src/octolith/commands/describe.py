@@ -128,6 +128,9 @@ def with_phases(data: Volume | ImageSet, names: str, outside: int | None) -> Vol
         if data.phases is None:
             raise InputError("--phases", "no names, and none in the file", "LABEL=NAME of each "
                              "label", "Write, say, --phases '0=pore 1=grain'.")  # fmt: skip
+        if outside is not None:
+            raise InputError("--outside", f"{outside} without --phases", "the names of the others "
+                             "too", "Write, say, --phases '0=pore 1=grain'.")  # fmt: skip
         return data
     labels = _labels(names)
     phases = Phases.of(list(labels.values()), next(iter(labels.values())))

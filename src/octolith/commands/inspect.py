@@ -71,7 +71,7 @@ def _facts(volume: Volume, seen: Survey, names: list[str]) -> dict[str, Any]:
         "phases": volume.phases and volume.phases.names,
         "remarks": _remarks(volume, seen),
     }
-    if names:
+    if names and seen.values.size:
         grey = grey_range([seen.values], volume.path)
         facts["suggestion"] = suggestion(Histogram.of([seen.values], grey), names, str(volume.path))
     return facts

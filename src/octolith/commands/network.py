@@ -31,7 +31,9 @@ def network(
     volume: Annotated[str, typer.Argument(help="A file, a folder, or a quoted glob of slices.")],
     *,
     out: Annotated[Path, typer.Option(help="The folder to write to.")],
-    pore: Annotated[int, typer.Option(help="The label of the pore.")] = 0,
+    pore: Annotated[
+        int | None, typer.Option(help="The label of the pore; else what the file says, or 0.")
+    ] = None,
     voxel_size: Annotated[
         float | None, typer.Option(help="Edge of a voxel, µm, where the file does not say it.")
     ] = None,
@@ -73,6 +75,8 @@ def network(
     memory_mb = None if memory_gib is None else memory_gib * 1024
     with open_volume(volume, **parse_reader(reader, "--reader"), voxel_size_um=sizes) as opened:
         labels, voxel_um = cube_of(opened, settings, Place(), cost, memory_mb)
+        if pore is None:
+            pore = opened.phases.pore_code if opened.phases else 0
     if labels.dtype.kind not in "bui":
         raise InputError(volume, f"values of type {labels.dtype}", "whole labels", "Segment it.")
     space = labels == pore

@@ -2,8 +2,10 @@
 
 How far apart two images are in a quantity depends on what kind of quantity it is:
 
-- a scalar has a value for each patch; the distance is the Wasserstein-1 distance between the two
-  sets of values, in their own unit, so that a spread that differs counts as well as a mean;
+- a scalar has a value for each patch; the distance from the truth is the Wasserstein-1 distance
+  between the two sets of values, in their own unit, so that a spread that differs counts as well
+  as a mean. HR is sections, whose values spread more than those of volumes of their edge, whatever
+  the rock is: only the means are held against it, and no local porosity (`OF_ITS_DIMENSION`);
 - a curve over distance is averaged over the patches; the distance is the root mean square
   difference over the distances that both images have, over the root mean square of the
   reference, dimensionless;
@@ -12,7 +14,8 @@ How far apart two images are in a quantity depends on what kind of quantity it i
 
 A curve that has a radial mean is compared by that, any other by the mean over its directions.
 What compares with a reference already (`DIRECT`) is turned into a distance: 1 - SSIM, the root
-mean square error that a PSNR stands for, the Fréchet distance itself; its mean over the patches.
+mean square error that a PSNR stands for (none where there is none), the Fréchet distance itself;
+its mean over the patches.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ DIRECT: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "frechet_to_HR": ("HR", np.asarray),
     "frechet_to_truth": ("truth", np.asarray),
 }
+# How a quantity varies from window to window: squares of an edge vary more than cubes.
+OF_ITS_DIMENSION = ("local_porosity", "local_porosity_deviation")
 TEXT = ("image", "descriptor", "phase", "other", "direction", "unit")
 ROW = (
     "descriptor", "phase", "other", "reference", "lr_distance", "sr_distance", "unit", "ratio",
@@ -110,6 +115,11 @@ def scalar_distance(image: Sampled, reference: Sampled) -> float:
     return float(wasserstein_distance(mine, other))
 
 
+def mean_distance(image: Sampled, reference: Sampled) -> float:
+    """Difference of the means over the patches."""
+    return float(abs(image.mean[0] - reference.mean[0]))
+
+
 def curve_distance(image: Sampled, reference: Sampled) -> float:
     """Root mean square difference over the common distances, over that of the reference."""
     x, mine, other = _common(image, reference)
@@ -141,8 +151,10 @@ def _common(image: Sampled, reference: Sampled) -> tuple[np.ndarray, np.ndarray,
     return x, np.interp(x, mine, image.mean[known]), reference.mean[defined][within]
 
 
-def distance_for(rows: pd.DataFrame) -> tuple[Callable[[Sampled, Sampled], float], str]:
-    """The distance that suits a quantity, and its unit."""
+def distance_for(
+    rows: pd.DataFrame, reference: str
+) -> tuple[Callable[[Sampled, Sampled], float], str]:
+    """The distance from ``HR`` or ``truth`` that suits a quantity, and its unit."""
     unit = str(rows["unit"].iloc[0])
     if rows["descriptor"].iloc[0] in DIRECT:
         return scalar_distance, "1"
@@ -152,7 +164,7 @@ def distance_for(rows: pd.DataFrame) -> tuple[Callable[[Sampled, Sampled], float
         return quantile_distance, unit
     if rows["distance_um"].notna().any():
         return curve_distance, "1"
-    return scalar_distance, unit
+    return mean_distance if reference == "HR" else scalar_distance, unit
 
 
 def compare_tables(tables: Sequence[pd.DataFrame], seed: int = 0) -> pd.DataFrame:
@@ -177,29 +189,38 @@ def compare_tables(tables: Sequence[pd.DataFrame], seed: int = 0) -> pd.DataFram
 def _compare(table: pd.DataFrame, seed: int) -> Iterator[dict[str, object]]:
     volumes = table.loc[table["image"] != "HR", "patch"].max() + 1
     images = table.loc[table["image"] == "HR", "patch"].max() + 1
-    for (name, phase, other), rows in table.groupby(["descriptor", "phase", "other"], sort=False):
-        distance, unit = distance_for(rows)
+    quantities = _errorless(table).groupby(["descriptor", "phase", "other"], sort=False)
+    for (name, phase, other), rows in quantities:
+        if name in DIRECT:
+            _, convert = DIRECT[name]
+            rows = rows.assign(value=convert(rows["value"].to_numpy()))  # noqa: PLW2901
         radial = rows["direction"] == "radial"
         samples: dict[str, list[Sampled]] = {"LR": [], "SR": [], "HR": [], "truth": []}
         chosen = rows[radial] if radial.any() else rows
         for (image, _), own in chosen.groupby(["image", "realisation"]):
             samples[str(image)].append(sample(own, images if image == "HR" else volumes))
         if name in DIRECT:
-            reference, convert = DIRECT[name]
             nowhere = Sampled(np.array([-1.0]), np.zeros((volumes, 1)))
-            samples = (
-                {
-                    image: [Sampled(one.abscissa, convert(one.values)) for one in samples[image]]
-                    for image in ("LR", "SR")
-                }
-                | {"HR": [], "truth": []}
-                | {reference: [nowhere]}
-            )
+            samples |= {"HR": [], "truth": [], DIRECT[name][0]: [nowhere]}
+        if name in OF_ITS_DIMENSION:
+            samples["HR"] = []
         for reference in ("HR", "truth"):
             if samples[reference] and (samples["LR"] or samples["SR"]):
+                distance, unit = distance_for(rows, reference)
                 where = {"descriptor": name, "phase": phase, "other": other}
                 measured = _closeness(samples, reference, distance, np.random.default_rng(seed))
                 yield where | {"reference": reference} | measured | {"unit": unit}
+
+
+def _errorless(table: pd.DataFrame) -> pd.DataFrame:
+    """The table, with an infinite PSNR where a phase is compared and has no wrong voxel."""
+    where = ["image", "realisation", "patch", "phase", "other", "direction"]
+    compared, wrong = (table[table["descriptor"] == name] for name in ("ssim", "psnr"))
+    if wrong.empty:
+        return table
+    known = pd.MultiIndex.from_frame(wrong[where])
+    right = compared[~pd.MultiIndex.from_frame(compared[where]).isin(known)]
+    return pd.concat([table, right.assign(descriptor="psnr", unit="dB", value=np.inf)])
 
 
 def _closeness(

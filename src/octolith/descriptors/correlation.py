@@ -154,8 +154,8 @@ class Lines:
         self._shells = round(reach / self._width) + 1
         self._names = [*("z", "y", "x")[-len(axes) :], "radial"]
         self._ends = np.cumsum([*(m + 1 for m in lags), self._shells])
-        lengths = [np.sqrt(first + self._plane) for first in self._first]
-        ones = [np.ones_like(plane) for plane in lengths]
+        lengths = (np.sqrt(first + self._plane) for first in self._first)
+        ones = (np.ones_like(first + self._plane) for first in self._first)
         self._distance_um = _mean(self.sums(lengths), self.sums(ones))
 
     def sums(self, counts: Iterable[np.ndarray]) -> np.ndarray:

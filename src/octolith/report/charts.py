@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
@@ -93,7 +94,11 @@ def _epochs(axis: Any, log: pd.DataFrame) -> None:
 
 
 def _slug(*parts: object) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", " ".join(map(str, parts)).lower()).strip("-")
+    """A name for a file and in the page; unlike parts have unlike names, in whatever script."""
+    words = " ".join(map(str, parts))
+    slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+    plain = all(re.fullmatch("[a-z0-9_]*", str(part)) for part in parts)
+    return slug if plain else f"{slug}-{zlib.crc32(words.encode()):08x}".strip("-")
 
 
 # ---- descriptors -----------------------------------------------------------------------------
@@ -172,7 +177,7 @@ def _values(key: Key, rows: pd.DataFrame) -> Chart:
     shown = list(_images(rows))
     for place, (image, own) in enumerate(shown):
         colour = figures.IMAGE_COLOURS[image]
-        values = own["value"].to_numpy()
+        values = own.groupby(["realisation", "patch"])["value"].mean().to_numpy()
         axis.boxplot(
             values, positions=[place], widths=0.55, showfliers=False,
             medianprops={"color": colour, "lw": 2.0}, boxprops={"color": colour},

@@ -62,7 +62,12 @@ def pore_spaces(run: Run) -> tuple[float, list[PoreSpace]]:
         images.append(("truth", run.truth, run.scale, merged))
     found = []
     for name, volume, scale, merge in images:
-        share = pore_share(box.read(volume, scale) == run.phases.pore_code, merge)
+        share = np.concatenate(
+            [
+                pore_share(layer.read(volume, scale) == run.phases.pore_code, merge)
+                for layer in box.layers()
+            ]
+        )
         cell_um = run.lr_um / scale * merge
         found.append(PoreSpace(name, share, spanning(share > 127), cell_um, merge))
     return edge * run.lr_um, found

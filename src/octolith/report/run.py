@@ -208,7 +208,7 @@ def _check_shapes(lr: Volume, sr: Sequence[Volume], scale: int) -> None:
 
 def _table(path: str, columns: list[str]) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(_required(path), keep_default_na=True)
+        frame = pd.read_csv(_required(path), keep_default_na=False, na_values=[""])
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(path, f"no table ({error})", "CSV", "Delete it and run again.") from None
     missing = [column for column in columns if column not in frame]

@@ -49,6 +49,11 @@ class Box:
         z, y, x = (slice(a * scale, b * scale) for a, b in zip(self.low, self.high, strict=True))
         return volume[z, y, x]
 
+    def layers(self) -> Iterator[Box]:
+        """The same part, an LR voxel thick at a time."""
+        for z in range(self.low[0], self.high[0]):
+            yield Box((z, *self.low[1:]), (z + 1, *self.high[1:]))
+
 
 @dataclass(frozen=True)
 class Layer:

@@ -39,9 +39,10 @@ def draw(
         _draw_histograms(left, segmenter.cut)
         draw_bands(left, segmenter.cut.bands, phases)
     height, width = before.shape
-    low, high = np.quantile(before, [0.002, 0.998])
+    shown = figures.thinned(before)
+    low, high = np.quantile(shown, [0.002, 0.998])
     middle.imshow(
-        before, cmap="gray", vmin=low, vmax=max(high, low + 1e-9),
+        shown, cmap="gray", vmin=low, vmax=max(high, low + 1e-9),
         extent=(0, width * pixel_um, height * pixel_um, 0), interpolation="nearest",
     )  # fmt: skip
     middle.set_title("before")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import numpy as np
 from skimage.filters import threshold_multiotsu
@@ -43,11 +44,22 @@ def suggest_bands(histogram: Histogram, names: Sequence[str], where: object) -> 
     # A threshold is the last bin of the darker class.
     half = (centres[1] - centres[0]) / 2
     inner = [round(math.ceil((cut + half) / step - 1e-6) * step, 12) for cut in cuts]
-    low, high = histogram.range.limits
+    low, high = map(_outward, histogram.range.limits, (ROUND_FLOOR, ROUND_CEILING))
     edges = [low, *inner, high]
     return {
         name: [(low, high)] for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)
     }
+
+
+def _outward(level: float, rounding: str) -> float:
+    """An outermost end in the six digits that are written, no grey level beyond it.
+
+    >>> _outward(0.0710057822, ROUND_FLOOR), _outward(-0.0710057822, ROUND_FLOOR)
+    (0.0710057, -0.0710058)
+    """
+    exact = Decimal(level)
+    unit = Decimal(1).scaleb(exact.adjusted() - 5) if exact else Decimal(1)
+    return float(exact.quantize(unit, rounding=rounding))
 
 
 def suggestion(histogram: Histogram, names: Sequence[str], where: object) -> str:

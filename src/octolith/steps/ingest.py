@@ -99,7 +99,7 @@ def _finite(volume: Volume, slabs: Iterable[np.ndarray]) -> Iterator[np.ndarray]
     start = 0
     for slab in slabs:
         if slab.dtype.kind == "f" and not np.isfinite(slab).all():
-            z, y, x = np.argwhere(~np.isfinite(slab))[0].tolist()
+            z, y, x = map(int, np.unravel_index(np.isfinite(slab).argmin(), slab.shape))
             raise InputError(
                 volume.path,
                 f"{slab[z, y, x]} at voxel (z, y, x) = ({start + z}, {y}, {x})",
