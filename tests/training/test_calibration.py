@@ -23,6 +23,7 @@ from octolith.training.calibration import (
     refined_below,
     sample,
     shares,
+    with_lr,
 )
 from octolith.training.data import Cubes
 
@@ -33,7 +34,7 @@ def of(decided: np.ndarray, logits: np.ndarray, sure: np.ndarray | None = None) 
     """Nodes that all weigh alike, of which LR is sure unless said otherwise."""
     weights, none = np.full(len(logits), 1 / len(logits)), np.zeros(len(decided))
     sure = np.ones(len(logits)) if sure is None else sure
-    return Sample(decided, logits, sure, weights, none[None], none)
+    return Sample(decided, logits, sure, weights, none[None], none[None])
 
 
 def shares_with(found: Sample, bias: np.ndarray) -> np.ndarray:
@@ -105,14 +106,14 @@ class TestRefinedBelow:
 
 def test_nothing_left_to_decide_changes_nothing():
     half, none = np.array([0.5, 0.5]), np.zeros(2)
-    decided = Sample(half, np.zeros((0, 2)), np.zeros(0), np.zeros(0), half[None], none)
+    decided = Sample(half, np.zeros((0, 2)), np.zeros(0), np.zeros(0), half[None], none[None])
     np.testing.assert_array_equal(biases(decided, np.array([0.2, 0.8])), 0)
 
 
 def test_nodes_count_as_much_as_they_stand_for():
     """Of two nodes one stands for three quarters of the rest: it alone has the share wanted."""
     none, logits = np.zeros(2), np.array([[0.2, 0.0], [0.1, 0.0]])
-    found = Sample(none, logits, np.ones(2), np.array([0.75, 0.25]), none[None], none)
+    found = Sample(none, logits, np.ones(2), np.array([0.75, 0.25]), none[None], none[None])
     np.testing.assert_allclose(
         shares_with(found, biases(found, np.array([0.75, 0.25]))), [0.75, 0.25]
     )
@@ -133,7 +134,7 @@ def test_counting_a_volume_takes_less_than_the_volume():
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("shape", [(24, 24, 24), (10, 30, 17)])
+@pytest.mark.parametrize("shape", [(24, 24, 24), (16, 30, 17)])
 def test_a_lattice_is_spread_over_the_volume(shape):
     cubes = Cubes(blobs(shape), 8, 2)
     blocks = list(cubes.lattice(3))
@@ -143,6 +144,26 @@ def test_a_lattice_is_spread_over_the_volume(shape):
     ends = np.array(shape) - 8
     np.testing.assert_array_equal(corners.min(0), 0)
     np.testing.assert_array_equal(corners.max(0), ends)
+
+
+@pytest.mark.parametrize(("shape", "cubes"), [((16, 24, 60), 2 * 3 * 4), ((8, 15, 9), 1)])
+def test_no_cube_of_a_lattice_lies_over_another(shape, cubes):
+    corners = [block.origin[0] for block in Cubes(blobs(shape), 8, 0).lattice(4)]
+    assert len(corners) == cubes
+    for number, corner in enumerate(corners):
+        for other in corners[:number]:
+            assert int((corner - other).abs().max()) >= 8
+
+
+def test_a_lattice_finds_the_rock_of_a_narrow_core():
+    """A cylinder as wide as two cubes, in the middle of much air."""
+    labels = blobs((32, 96, 96))
+    y, x = np.ogrid[:96, :96]
+    labels[:, (y - 48) ** 2 + (x - 48) ** 2 > 13**2] = OUTSIDE
+    cubes = Cubes(labels, 8, 0)
+    found = [block.labels for block in cubes.lattice(4)]
+    assert len(found) >= 4
+    assert not any((labels == OUTSIDE).any() for labels in found)
 
 
 def test_no_cube_of_a_lattice_leaves_the_rock():
@@ -204,19 +225,41 @@ def test_a_generator_makes_as_much_of_every_class_as_its_images_allow(tmp_path, 
     hr = Wanted(shares(np.stack(run.panels.images()["zyx"]), 3), np.full(3, 0.01))
     with torch.no_grad():
         found = calibrated(run.grow, run.cubes, hr, last)
-    assert found is not None
     change, below = found
     assert below == 0  # nothing more than the images have is asked for
     run.block.state_dict()["classify.bias"] += torch.from_numpy(change)
     run.generator.eval()
     after = stock()
-    excess = before.lr - shares(run.cubes.labels, 3)
-    volume = run.cubes.labels.size / run.cubes.edge**3
-    error = before.made.std(0, ddof=1) / max(len(before.made), volume) ** 0.5
-    goal = np.clip(hr.nearest_to(before.made.mean(0) - excess, error) + excess, 0, None)
+    assert len(before.made) == 3**3  # cubes are the whole volume
+    error = before.made.std(0, ddof=1) / len(before.made) ** 0.5
+    goal = hr.nearest_to(before.made.mean(0), error)
     rest = np.clip(goal - before.decided, 0, None)
     reachable = before.decided + rest / rest.sum() * (1 - before.decided.sum())
     np.testing.assert_allclose(after.made.mean(0), reachable, atol=0.01)
+
+
+class TestWithLr:
+    """What cubes have more of than the volume in LR says what they have more of in classes."""
+
+    def of(self, lr: np.ndarray, made: np.ndarray) -> Sample:
+        none = np.zeros(CLASSES)
+        return Sample(none, none[None], np.ones(1), np.ones(1), made, lr)
+
+    def test_as_much_as_the_blocks_do(self, rng):
+        """Of LR pore three tenths become pore and the others mixed, whatever else there is."""
+        pore = rng.uniform(0, 1, 40)
+        lr = np.stack([pore, 1 - pore, 0 * pore], 1)
+        made = np.stack([0.1 + 0.3 * pore, 0.5 - 0.1 * pore, 0.4 - 0.2 * pore], 1)
+        excess = with_lr(self.of(lr, made), np.array([0.1, -0.1, 0.0]))
+        np.testing.assert_allclose(excess, [0.03, -0.01, -0.02], atol=1e-12)
+
+    def test_it_is_nothing_in_all(self, rng):
+        lr, made = rng.dirichlet([2, 3, 1], (2, 30))
+        assert with_lr(self.of(lr, made), np.array([0.1, -0.3, 0.2])).sum() == pytest.approx(0)
+
+    def test_a_few_blocks_say_nothing(self, rng):
+        lr, made = rng.dirichlet([2, 3, 1], (2, 4))
+        assert not with_lr(self.of(lr, made), np.array([0.1, -0.3, 0.2])).any()
 
 
 def test_what_is_made_is_told_block_by_block(tmp_path):

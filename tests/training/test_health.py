@@ -91,7 +91,7 @@ def test_a_fault_is_explained_and_training_ends_well_from_the_last_good_checkpoi
     # What is broken stays broken, and shows at once.
     slow = {"learning_rate": 1e-6, "ema": 0.0, "checkpoint_minutes": 1e-6}
     run = tiny_stage(stage, generator=DECIDED, epochs=9, iterations=2, batch=2, **slow)
-    taken = strike(run, fault, {6})  # in the middle of the third epoch
+    taken = strike(run, fault, {5})  # as the third epoch begins
     with caplog.at_level(logging.WARNING):
         best = Loop(run, tmp_path / "checkpoint.safetensors").run()
     assert f"stage {stage}: {words}" in caplog.text

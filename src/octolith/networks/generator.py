@@ -196,20 +196,31 @@ class Classifier(nn.Linear):
     ----------
     width, around : channels of the features, and of the phases around; those of LR come first.
     start : whether they do.
+    last : no node is mixed any more: to call one so would please the voxel-wise loss, which nobody
+        decides and the critic does not see.
     """
 
-    # An untrained node is mixed where no phase holds more than 1.5 / 2 of its surroundings.
+    # An untrained node is mixed where no phase holds more than 0.85 of its surroundings.
     GAIN, MIXED = 4.0, 3.4
+    NEVER = -1e4  # a logit that half precision has, too
 
     def __init__(self, width: int, around: int, phases: int, start: bool, last: bool) -> None:
         super().__init__(width + around, phases + 1)
+        self.phases, self.last = phases, last
         if start:
             with torch.no_grad():
                 self.weight[:, :width] *= 0.1
                 self.weight[:, width:] = 0.0
                 self.weight[:phases, width : width + phases] = self.GAIN * torch.eye(phases)
                 self.bias.zero_()
-                self.bias[phases] = -self.GAIN if last else self.MIXED
+                self.bias[phases] = self.MIXED
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (…, width + around) -> logits (…, K+1)."""
+        logits = super().forward(x)
+        if self.last:
+            logits = functional.pad(logits[..., : self.phases], (0, 1), value=self.NEVER)
+        return logits
 
 
 # Normalisations that follow running means and variances.

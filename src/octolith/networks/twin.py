@@ -42,9 +42,9 @@ class DenseTwin(Generator):
                 x = _activate(refinement.norm3, _convolve(refinement.conv2, x))
         last = self.stages[stage - 1]
         assert isinstance(last, FirstStage | Refinement)
-        classify = last.classify
         joined = join(x, self._around(block, stage))
-        return functional.conv3d(joined, classify.weight[..., None, None, None], classify.bias)
+        logits: Tensor = last.classify(joined.movedim(1, -1))
+        return logits.movedim(-1, 1)
 
     def _around(self, block: Block, stage: int) -> list[Tensor]:
         """What LR says at every cell, and what is decided: nothing. Each (batch, K, z, y, x)."""

@@ -50,7 +50,7 @@ class Sample:
     sure : (n,) how sure the LR image is of each, as of `octolith.networks.Growth`.
     weights : (n,) how much of the rest each stands for, 1 in all.
     made : (blocks, K+1) shares of each block as it is now.
-    lr : (K+1,) shares of the LR phases in the same place.
+    lr : (blocks, K+1) shares of the LR phases in the same place.
     """
 
     decided: np.ndarray
@@ -63,8 +63,8 @@ class Sample:
 
 def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: int) -> Sample:
     """Grow blocks and take stock of them."""
-    decided, lr = np.zeros(classes), np.zeros(classes)
-    logits, sure, weights, made = [], [], [], []
+    decided = np.zeros(classes)
+    logits, sure, weights, made, lr = [], [], [], [], []
     for block in blocks:
         growth = grow(block)
         found = _by_depth(growth, classes)
@@ -76,11 +76,11 @@ def sample(grow: Callable[[Block], Growth], blocks: Iterable[Block], classes: in
         logits.append(growth.scores[::step].float().cpu().numpy())
         sure.append(growth.sure[::step].float().cpu().numpy())
         weights.append(np.full(len(logits[-1]), float(step)))
-        lr += shares(block.core_labels.cpu().numpy(), classes)
+        lr.append(shares(block.core_labels.cpu().numpy(), classes))
     each, count = np.concatenate(weights), len(made)
     return Sample(
         decided / count, np.concatenate(logits), np.concatenate(sure),
-        each / max(1.0, each.sum()), np.stack(made), lr / count,
+        each / max(1.0, each.sum()), np.stack(made), np.stack(lr),
     )  # fmt: skip
 
 
@@ -192,17 +192,31 @@ class Wanted:
         return np.asarray(near / near.sum())
 
 
+def with_lr(found: Sample, excess: np.ndarray) -> np.ndarray:
+    """(K+1,) how much more of each class comes with an excess of LR phases (K+1,), 0 in all.
+
+    The slopes are those of the blocks (least squares: they are control variates); of a few blocks
+    they would be noise, and are taken for 0.
+    """
+    lr, made = found.lr - found.lr.mean(0), found.made - found.made.mean(0)
+    if len(lr) <= 2 * len(excess):
+        return np.zeros_like(excess)
+    slopes, *_ = np.linalg.lstsq(lr, made, rcond=1e-6)
+    return np.asarray(excess @ slopes)
+
+
 def calibrated(
     grow: Callable[[Block], Growth],
     cubes: Cubes,
     hr: Wanted,
     stage_is_last: bool,
     mixed_factor: float = 1.0,
-) -> tuple[np.ndarray, float] | None:
-    """What gives the whole LR volume classes as the HR images have; None: no cube fits.
+) -> tuple[np.ndarray, float]:
+    """What gives the whole LR volume classes as the HR images have.
 
-    What the cubes have more of than the LR volume, in LR, they may have more of when refined. A
-    volume as small as the LR volume differs from the rock at large as its cubes tell.
+    Cubes that have more of an LR phase than the LR volume may have more of the classes that come
+    with it (`with_lr`). A volume as small as the LR volume differs from the rock at large as its
+    cubes tell.
 
     Parameters
     ----------
@@ -218,11 +232,9 @@ def calibrated(
     """
     classes = len(hr.shares)
     blocks = list(cubes.lattice(LATTICE))
-    if not blocks:
-        return None
     found = sample(grow, blocks, classes)
-    excess = found.lr - shares(cubes.labels, classes)
-    volume = max(len(blocks), cubes.labels.size / cubes.edge**3)
+    excess = with_lr(found, found.lr.mean(0) - shares(cubes.labels, classes))
+    volume = max(1.0, np.count_nonzero(cubes.labels != OUTSIDE) / cubes.edge**3)
     varies = found.made.std(0, ddof=1) if len(blocks) > 1 else np.zeros(classes)
     wanted = hr.nearest_to(found.made.mean(0) - excess, varies / np.sqrt(volume))
     wanted = np.clip(wanted + excess, 0, None)
@@ -247,11 +259,7 @@ def calibrate(stage: Stage, trained: nn.Module) -> None:
         return stage.grow(block.to(stage.device))
 
     with stage.evaluating(trained):
-        found = calibrated(grow, stage.cubes, hr, stage.last, stage.settings.mixed_factor)
-    if found is None:
-        log.warning("stage %d: no cube of rock to calibrate on", stage.stage)
-        return
-    change, below = found
+        change, below = calibrated(grow, stage.cubes, hr, stage.last, stage.settings.mixed_factor)
     state = trained.state_dict()
     state["classify.bias"] += torch.from_numpy(change).to(stage.device)
     state["refined_below"].fill_(below)

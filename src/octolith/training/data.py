@@ -53,14 +53,27 @@ class Cubes:
         return self._block(corners, seed)
 
     def lattice(self, along: int) -> Iterator[Block]:
-        """Cubes inside the rock, one by one, evenly spread: at most ``along`` on each axis."""
-        starts = [
-            np.unique(np.linspace(0, n - self.edge, along).astype(int)).tolist()
-            for n in self.labels.shape
-        ]
-        for corner in product(*starts):
-            if self._inside(corner):
-                yield self._block([corner], seed=0)
+        """Cubes inside the rock, one by one: evenly spread over it, at most ``along`` on each axis,
+        and none over another. Where it is too narrow for any of these, so many by chance.
+        """
+        starts = product(*(self._starts(axis, along) for axis in range(3)))
+        corners = [[*corner] for corner in starts if self._inside(corner)]
+        if not corners:
+            random = torch.Generator().manual_seed(0)
+            corners = [self._corner(random) for _ in range(along)]
+        for corner in corners:
+            yield self._block([corner], seed=0)
+
+    def _starts(self, axis: int, along: int) -> list[int]:
+        """Of cubes side by side, from one end of the rock along an axis to the other."""
+        rock = np.flatnonzero((self.labels != OUTSIDE).any(tuple({0, 1, 2} - {axis})))
+        low, high = (int(rock[0]), int(rock[-1]) + 1) if len(rock) else (0, self.edge)
+        low = min(low, self.labels.shape[axis] - self.edge)
+        last = max(low, high - self.edge)
+        count = min(along, (high - low) // self.edge)
+        if count < 2:
+            return [(low + last) // 2]
+        return np.linspace(low, last, count).astype(int).tolist()
 
     def _block(self, corners: Sequence[Sequence[int]], seed: int) -> Block:
         return Block.read(self.labels, corners, [self.edge] * 3, self.halo, seed)

@@ -104,9 +104,9 @@ class Loop:
         stage.progress.count(measured, time.monotonic() - began)
         if stage.progress.iteration < stage.settings.iterations:
             return None
-        return self._end_epoch(bar, board, measured)
+        return self._end_epoch(bar, board)
 
-    def _end_epoch(self, bar: tqdm[int], board: Board, last: dict[str, float]) -> Trouble | None:
+    def _end_epoch(self, bar: tqdm[int], board: Board) -> Trouble | None:
         """Log, look at the descriptors when it is time, and judge what the generator makes."""
         stage, s, p = self.stage, self.stage.settings, self.stage.progress
         row: dict[str, float] = {
@@ -133,9 +133,7 @@ class Loop:
             with atomic(self.saved.parent / "log.csv") as temporary:
                 pd.DataFrame(p.rows).to_csv(temporary, index=False)
         board.epoch(row, picture if looked else None)
-        trouble = after_epoch(
-            last["mixed_fraction"], last["largest_class"], p.diversity, stage.last
-        )
+        trouble = after_epoch(row["mixed_fraction"], row["largest_class"], p.diversity, stage.last)
         return self._lasting(trouble, looked)
 
     def _lasting(self, trouble: Trouble | None, looked: bool) -> Trouble | None:

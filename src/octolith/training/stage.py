@@ -49,7 +49,8 @@ class Progress:
     recoveries: int = 0
     dull: int = 0
     diversity: float = 1.0
-    overfitting: float = 0.0
+    train_over_held_out: float = 0.0
+    train_over_generated: float = 0.0
     augment: float = 0.0
     healthy: bool = True
     best_error: float = math.inf
@@ -238,10 +239,13 @@ class Stage:
         p = self.progress
         gap = distributed.mean(measured.pop("train_over_held_out"), self.device)
         apart = distributed.mean(measured["wasserstein"], self.device)
-        p.overfitting += (overfitting(0.0, -gap, -apart) - p.overfitting) / MEMORY
+        # Scores are averaged before they are compared: clipped step by step, noise would add up.
+        p.train_over_held_out += (gap - p.train_over_held_out) / MEMORY
+        p.train_over_generated += (apart - p.train_over_generated) / MEMORY
+        found = overfitting(0.0, -p.train_over_held_out, -p.train_over_generated)
         steps = self.settings.epochs * self.settings.iterations
-        p.augment = adapted(p.augment, p.overfitting, self.settings.augment, steps)
-        return measured | {"overfitting": p.overfitting, "augment": p.augment}
+        p.augment = adapted(p.augment, found, self.settings.augment, steps)
+        return measured | {"overfitting": found, "augment": p.augment}
 
     def _augmented(self, planes: Tensor) -> Tensor:
         probability = self.progress.augment
