@@ -67,6 +67,7 @@ demo-real: $(VENV)/installed-workflow ## The same on real rock: make demo-real R
 .PHONY: test
 test: $(VENV)/installed-dev ## The tests, in under 15 minutes on two cores
 	@pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not slurm and not gpu"
+	@pytest -q --doctest-modules src
 
 .PHONY: test-slow
 test-slow: $(VENV)/installed-dev ## The slow tests, and those that need Slurm

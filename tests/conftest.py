@@ -15,7 +15,6 @@ from hypothesis import settings
 
 from octolith.phases import Phases
 
-collect_ignore = ["workflow/pretend_step.py"]  # a script, in which there are no examples
 settings.register_profile("octolith", deadline=None, max_examples=30, derandomize=True)
 settings.load_profile("octolith")
 torch.set_num_threads(1)

@@ -128,7 +128,7 @@ def compare(ours: pd.DataFrame, true: pd.DataFrame) -> Iterator[Row]:
         if key not in mine:
             continue
         a, b = _sampled(mine[key]), _sampled(rows)
-        distance, _ = distance_for(rows)
+        distance, _ = distance_for(rows, "truth")
         error = distance(a, b)
         if rows["distance_um"].notna().any() or rows["quantile"].notna().any():
             yield Row(key[0], key[1], error, other=key[2])

@@ -113,7 +113,7 @@ def likeness(ours: pd.DataFrame, sections: int, panels: Panels) -> Iterator[Like
             continue
         a, b = _sampled(mine[key], sections), _sampled(rows, panels.count)
         scalar = rows[["distance_um", "quantile"]].isna().all(axis=None)
-        apart = share if scalar else distance_for(rows)[0]
+        apart = share if scalar else distance_for(rows, "truth")[0]
         others = [apart(b[[i]], b[places != i]) for i in places if b[[i]].defined]
         errors = apart(a, b), apart(a, b[panels.seen :]), float(np.mean(others))
         values = (*_moments(a), *_moments(b)) if scalar else ()

@@ -94,11 +94,15 @@ def _epochs(axis: Any, log: pd.DataFrame) -> None:
 
 
 def _slug(*parts: object) -> str:
-    """A name for a file and in the page; unlike parts have unlike names, in whatever script."""
-    words = " ".join(map(str, parts))
-    slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-    plain = all(re.fullmatch("[a-z0-9_]*", str(part)) for part in parts)
-    return slug if plain else f"{slug}-{zlib.crc32(words.encode()):08x}".strip("-")
+    """A name for a file and in the page; letters that it has no place for become a number.
+
+    >>> _slug("lineal_path", "Clay"), _slug("lineal_path", "石英"), _slug("lineal_path", "孔隙")
+    ('lineal-path-clay', 'lineal-path-18bff1fc', 'lineal-path-d4ddcd4b')
+    """
+    words = " ".join(map(str, parts)).lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+    lost = re.search(r"[^\W_a-z0-9]", words)
+    return f"{slug}-{zlib.crc32(words.encode()):08x}".strip("-") if lost else slug
 
 
 # ---- descriptors -----------------------------------------------------------------------------
