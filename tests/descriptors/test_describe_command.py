@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from octolith.cli import app
 from octolith.errors import InputError
+from octolith.phases import Phases
+from octolith.volumes import write_volume
 
 RUN = CliRunner()
 
@@ -106,3 +108,12 @@ def test_grey_values_are_no_labels(tmp_path: Path) -> None:
         RUN.invoke(app, ["describe", str(tmp_path / "grey.tif"), "--voxel-size", "2", "--phases",
                          "0=pore 1=grain", "--out", str(tmp_path / "t.csv")],
                    catch_exceptions=False)  # fmt: skip
+
+
+def test_outside_is_a_label_and_needs_the_names_of_the_others(tmp_path: Path) -> None:
+    """The names in the file are of codes, in which nothing may be outside any more."""
+    phases = Phases.of(["pore", "grain"])
+    write_volume(tmp_path / "a.h5", np.zeros((8, 8, 8), np.uint8), (1, 1, 1), phases=phases)
+    with pytest.raises(InputError, match="9 without --phases"):
+        RUN.invoke(app, ["describe", str(tmp_path / "a.h5"), "--outside", "9", "--out",
+                         str(tmp_path / "t.csv")], catch_exceptions=False)  # fmt: skip

@@ -182,3 +182,16 @@ def test_the_command_reads_any_volume(tmp_path):
             app, ["network", str(tmp_path / "grey.tif"), *arguments[2:], "--out", str(tmp_path)],
             catch_exceptions=False,
         )  # fmt: skip
+
+
+def test_the_command_takes_the_pore_that_the_file_names(tmp_path):
+    """Of quartz and pore, in this order, a tube of pore along z."""
+    labels = np.zeros((20, 20, 20), np.uint8)
+    labels[:, 7:13, 7:13] = 1
+    phases = Phases.of(["quartz", "pore"], "pore")
+    write_volume(tmp_path / "rock.h5", labels, (2.0, 2.0, 2.0), phases=phases)
+    arguments = ["network", str(tmp_path / "rock.h5"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    found = read_table(tmp_path / "out/properties.csv").set_index(["property", "axis"])["value"]
+    assert found["connected_porosity", "z"] == pytest.approx(36 / 400)

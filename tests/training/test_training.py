@@ -182,6 +182,15 @@ def test_statistics_of_stripes_by_hand() -> None:
     assert errors(found, found)["error_interface"] == 0.0
 
 
+def test_what_the_images_have_none_of_does_not_drown_all_else() -> None:
+    """Rock whose pores are too small for a stage to have any of them."""
+    grain = torch.ones(4, 16, 16, dtype=torch.uint8)
+    little = grain.clone()
+    little[:, ::4, ::4] = 0
+    found = errors(statistics([little], 2, 0, 16), statistics([grain], 2, 0, 16))
+    assert found["error_two_point"] == monitor.MOST
+
+
 # -- data --------------------------------------------------------------------------------------
 
 

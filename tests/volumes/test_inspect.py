@@ -92,6 +92,9 @@ def test_remarks_that_spare_a_failed_run(tmp_path, grey):
     broken[3, 4, 5] = np.nan
     np.save(tmp_path / "scan.npy", broken)
     assert "NaN or infinity in 1 of the voxels" in said("inspect", tmp_path / "scan.npy")
+    np.save(tmp_path / "none.npy", np.full_like(broken, np.nan))
+    text = said("inspect", tmp_path / "none.npy", "--phases", "pore,quartz")
+    assert "crop them away" in text
 
 
 def test_crops_as_the_sample_sheet_does(grey):
