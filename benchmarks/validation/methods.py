@@ -28,6 +28,7 @@ from validation.supervised import Supervised
 from validation.unpaired import UNPAIRED
 
 SEEDS = (1, 2, 3, 4)
+FEW = 2  # realisations of an ablation: enough to see how alike they are, too few for a vote
 BLOCK = 16  # edge of an inference block, coarse voxels; a flat one is as large, but wider
 SPLINE = 8  # coarse voxels around a box beyond which a cubic spline sees next to nothing (3e-5)
 DENSE_SECONDS = 600.0
@@ -126,19 +127,19 @@ def supervised(case: Case, folder: Path, threads: int) -> Made:
 
 def octolith(
     case: Rock, folder: Path, threads: int, *, reach: float = PyramidSettings().reach,
-    seed: int = 1, temperature: float = 1.0, **changes: Any,
+    seed: int = 1, temperature: float = 1.0, realisations: int = len(SEEDS), **changes: Any,
 ) -> Made:  # fmt: skip
     """Train the preset ``laptop``, with changes, stage by stage; then super-resolve.
 
-    ``temperature`` is that of the step. What was trained stays in ``folder``: a run that was
-    stopped goes on where it was.
+    ``temperature`` is that of the step; of ``realisations`` no more are made than the case has.
+    What was trained stays in ``folder``: a run that was stopped goes on where it was.
     """
     settings = TrainSettings.model_validate(laid_over(case.settings, changes))
     how = {"settings": settings, "threads": threads, "reach": reach, "seed": seed}
     trained, seconds = train_chain(case, folder, **how)
     write_volume(folder / "judged.h5", case.lr_judged, (float(case.scale),) * 3, phases=case.phases)
     began = time.perf_counter()
-    seeds = SEEDS[: case.realisations]
+    seeds = SEEDS[: min(realisations, case.realisations)]
     volumes = [
         super_resolve(trained, folder / "judged.h5", case, noise, box=box, temperature=temperature)
         for noise in seeds
@@ -369,7 +370,8 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 METHODS |= {
-    name: (title, partial(octolith, **changes)) for name, (title, changes) in ABLATIONS.items()
+    name: (title, partial(octolith, realisations=FEW, **changes))
+    for name, (title, changes) in ABLATIONS.items()
 }
 """Octolith with what is said changed in the preset."""
 

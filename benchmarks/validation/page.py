@@ -100,7 +100,7 @@ def _ratio(notes: Record) -> str:
 
 
 def _vote(notes: Record) -> str:
-    return f"{notes['iou_of_vote']['pore']:.3f}" if "honesty" in notes else "–"
+    return f"{notes['iou_of_vote']['pore']:.3f}" if "iou_of_vote" in notes else "–"
 
 
 HONESTY = {

@@ -79,9 +79,12 @@ def _notes(made: Made, case: Case | Unpaired) -> dict[str, object]:
         return {"images": case.description}
     if len(made.volumes) < 2:
         return {}
+    alike = {"honesty": honesty(made.volumes, case.truth)}
+    if len(made.volumes) < 3:  # no majority
+        return alike
     best = vote(made.volumes, len(case.phases))
     iou = {row.phase: row.value for row in overlap(best, case.truth, case.phases)}
-    return {"honesty": honesty(made.volumes, case.truth), "iou_of_vote": iou}
+    return alike | {"iou_of_vote": iou}
 
 
 def draw(case: Case | Unpaired, made: Made, title: str, stem: Path, method: str) -> None:

@@ -25,20 +25,32 @@ def grown(labels: torch.Tensor, depth: int) -> Growth:
     return growth_of(tree, 100 * chosen)
 
 
-def test_interpolation_keeps_sums_of_phases_and_what_is_linear() -> None:
+def interpolated(labels: torch.Tensor, phases: int, scale: int) -> torch.Tensor:
+    """(batch, phases, z, y, x) shares at every fine voxel."""
+    shape = (len(labels), *(scale * n for n in labels.shape[1:]))
+    batch, *places = torch.ones(shape).nonzero().unbind(1)
+    shares = losses.cubic(labels, phases, scale, batch, torch.stack(places, 1))
+    return shares.reshape(*shape, phases).movedim(-1, 1)
+
+
+def test_interpolation_by_one_changes_nothing() -> None:
     labels = torch.randint(3, (2, 5, 6, 7), generator=torch.Generator().manual_seed(0))
-    shares = losses.cubic(torch.nn.functional.one_hot(labels, 3).float(), 1)
-    assert torch.equal(shares.argmax(-1), labels)
-    ramp = torch.arange(8.0).div(10).expand(1, 8, 8, 8)[..., None]
-    fine = losses.cubic(ramp, 4)[0, 16, 16, :, 0]
-    places = (torch.arange(32) + 0.5) / 4 - 0.5
-    # A cubic with a = -0.75 is not exact for ramps, but never a tenth of a voxel off.
-    assert (fine - places / 10)[8:-8].abs().max() < 0.01
+    assert torch.equal(interpolated(labels, 3, 1).argmax(1), labels)
+
+
+def test_in_a_plane_it_is_bicubic_interpolation() -> None:
+    plane = torch.randint(3, (1, 1, 6, 7), generator=torch.Generator().manual_seed(0))
+    fine = interpolated(plane.expand(1, 4, 6, 7), 3, 4)
+    shares = torch.nn.functional.one_hot(plane[0], 3).movedim(-1, 1).float()
+    known = torch.nn.functional.interpolate(shares, scale_factor=4, mode="bicubic").clamp(0, 1)
+    assert torch.allclose(fine, known[:, :, None].expand_as(fine), atol=1e-5)
+    assert torch.allclose(interpolated(plane.permute(0, 2, 3, 1).expand(1, 6, 7, 4), 3, 4),
+                          known[..., None].expand(1, 3, 24, 28, 16), atol=1e-5)  # fmt: skip
 
 
 def test_the_interface_lies_between_two_voxels() -> None:
-    fine = losses.cubic(torch.nn.functional.one_hot(plane(4, 2).long(), 2).float(), 4)
-    assert (fine[0, 8, 8, :, 0] > 0.5).tolist() == [True] * 8 + [False] * 8
+    fine = interpolated(plane(4, 2), 2, 4)
+    assert (fine[0, 0, 8, 8] > 0.5).tolist() == [True] * 8 + [False] * 8
 
 
 @pytest.mark.parametrize("decided", [True, False])

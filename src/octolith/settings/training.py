@@ -147,8 +147,7 @@ class StageSettings(Settings):
         0.0,
         ge=0,
         description="Weight of the distance from the interpolated LR image: of the rocks that the "
-        "critic takes for real, prefer the likeliest. The paper does not. It takes "
-        "4 bytes a phase and fine voxel of the training cube, mixed or not.",
+        "critic takes for real, prefer the likeliest. The paper does not.",
     )
     tied_phases: tuple[str, ...] | None = Field(
         None, description="Phases that LR ties down. None: the pore alone."
