@@ -1,4 +1,4 @@
-"""The page: what was to be reached, every case, what moves it, and where it fails."""
+"""The page: a short answer, what was to be reached, every case, what moves it, where it fails."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from validation import targets, unpaired_page
+from validation.answer import answer
 from validation.cases import CASES
 from validation.methods import ABLATIONS, METHODS, SAME_TRAINING, TITLES, fits
 from validation.records import Record, error
@@ -61,7 +62,7 @@ OF_ALL_PHASES = ("iou", "volume_fraction", "specific_surface", "two_point_correl
 
 def page(records: All, figures: Path) -> str:
     """Markdown of every case that has a record, of the ablations, and of what is missing."""
-    parts = [PREFACE, "\n".join(targets.summary(records))]
+    parts = [PREFACE, "\n".join(answer(records)), "\n".join(targets.summary(records))]
     for case in CASES:
         methods = [m for m in TITLES if (case, m) in records and m not in ABLATIONS]
         if methods:
