@@ -43,13 +43,10 @@ def test_the_best_interpolation_is_the_peer_measure_by_measure(records: dict) ->
 def test_only_rocks_in_which_both_were_measured_count(records: dict) -> None:
     del records["berea-2x", "cubic"]
     records["berea-4x", "dense"] = record(specific_surface=0.4, iou=0.0)
-    assert answer.compared(records, "octolith", "the best interpolation") == ["berea-4x"]
-    assert answer.ratios(
-        records, "octolith", "the dense GAN of 10 minutes", "specific_surface"
-    ) == [0.25]
-    assert (
-        answer.ratios(records, "octolith", "the dense GAN of 10 minutes", "iou") == []
-    )  # it has no error
+    interpolation, dense = answer.PEERS
+    assert answer.compared(records, "octolith", interpolation) == ["berea-4x"]
+    assert answer.ratios(records, "octolith", dense, "specific_surface") == [0.25]
+    assert answer.ratios(records, "octolith", dense, "iou") == []  # it has no error
 
 
 def test_nothing_measured_is_no_answer() -> None:
