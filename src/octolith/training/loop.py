@@ -44,8 +44,8 @@ class Loop:
 
     def __init__(self, stage: Stage, saved: Path) -> None:
         self.stage, self.saved, self.look = stage, saved, Look(stage)
+        # The last checkpoint that a look has called healthy, beside the last one of all.
         self.good = saved.with_name(f"{saved.stem}-good{saved.suffix}")
-        """The last checkpoint that a look has called healthy, beside the last one of all."""
 
     def run(self) -> nn.Module:
         """Train to the end, from the checkpoint if there is one; returns the best weights.
