@@ -70,7 +70,7 @@ FINGERPRINTS = Fingerprints(f"{CONFIG.results}/.fingerprints.json")
 
 ENVIRONMENT = f"{workflow.basedir}/envs/octolith.yaml"
 # In every shell command, `step NAME ...` runs a step of the library that lies beside this file,
-# and `ranks RANKS NODES NAME ...` in several processes.
+# and `ranks RANKS NODES THREADS NAME ...` in several processes.
 SCRIPTS = shlex.quote(f"{workflow.basedir}/workflow/scripts")
 # Without `gpu` the steps see none, and several may run beside each other.
 GPUS = "" if CONFIG.gpu else "export CUDA_VISIBLE_DEVICES=; "

@@ -61,8 +61,9 @@ rule network_transport:
     message:
         "{wildcards.sample}: diffusion along {wildcards.axis} in subvolume {wildcards.subvolume}"
         " of the {wildcards.image} volume"
+    # A cube that a CPU solves in minutes is not worth a GPU, and must not take one unasked.
     shell:
-        "step network.transport {params.values:q} --labels {input.labels:q}"
+        "CUDA_VISIBLE_DEVICES= step network.transport {params.values:q} --labels {input.labels:q}"
         " --out_csv {output.table:q} --memory_mb {resources.mem_mb} &> {log:q}"
 
 

@@ -42,8 +42,8 @@ rule train:
     message:
         "{wildcards.sample}: training stage {wildcards.stage} of {CONFIG.stages}"
     shell:
-        "OCTOLITH_MINUTES={resources.runtime} ranks {params.ranks} {resources.nodes}"
-        " train {params.values:q} --threads $(({threads} / {params.ranks}))"
+        "OCTOLITH_MINUTES={resources.runtime} ranks {params.ranks} {resources.nodes} {threads}"
+        " train {params.values:q}"
         " --checkpoint_minutes {resources.checkpoint_minutes}"
         " --tensorboard {resources.tensorboard}"
         " --labels {input.labels:q} --pyramid {input.pyramid:q} --previous {input.previous:q}"

@@ -17,7 +17,7 @@ from torch import Tensor
 from octolith.networks import AxisCritics, Critic, Generator, halo, weights
 from octolith.octree import render
 from octolith.training.augmentation import overfitting
-from octolith.training.data import Cubes, Panels, Planes, random_planes
+from octolith.training.data import Cubes, Panels, Planes, one_hot, random_planes
 
 CROPS = 768  # of each kind
 PLANES = 16  # across each axis of a cube
@@ -55,7 +55,8 @@ def memory(
         return found
 
     known, new = (
-        scores(Planes(images, edge, phases).draw(CROPS, random)) for images in (trained_on, unseen)
+        scores(one_hot(Planes(images, edge).draw(CROPS, random), phases))
+        for images in (trained_on, unseen)
     )
     made = scores(generated(generator, critic, lr, header.stage, random))
     means = {
@@ -86,5 +87,5 @@ def left_to_train(
     images: Sequence[np.ndarray], edge: int, phases: int, held_out: bool
 ) -> list[np.ndarray]:
     """Those (parts) of the images that training with augmentation does not hold out, or all."""
-    panels = Panels(images, None, edge, phases, symmetries=True, keep_back=held_out)
+    panels = Panels(images, None, edge, symmetries=True, keep_back=held_out)
     return list(panels.of(0).images)

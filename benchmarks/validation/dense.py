@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from octolith.blocks import Cut
 from octolith.surroundings import window
-from octolith.training.data import Cubes, Planes
+from octolith.training.data import Cubes, Planes, one_hot
 from octolith.training.losses import TEMPERATURE, gaussian, gradient_penalty
 from validation.rock import Rock, whole
 
@@ -83,7 +83,7 @@ class Dense:
         self.random = torch.Generator().manual_seed(self.seed)
         edge = max(SMALLEST, EDGE // self.case.scale - 2 * HALO)
         self.cubes = Cubes(self.case.lr, edge, HALO)
-        self.planes = Planes(self.case.images, edge * self.case.scale, phases)
+        self.planes = Planes(self.case.images, edge * self.case.scale)
         self.generator, self.critic = DenseGenerator(phases, self.case.scale), dense_critic(phases)
         self.averaged = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
         self.optimisers = {
@@ -119,13 +119,13 @@ class Dense:
 
     def input(self, lr: Tensor) -> Tensor:
         """One-hot phases and noise."""
-        one_hot = functional.one_hot(lr.long(), len(self.case.phases)).movedim(-1, 1).float()
+        shares = functional.one_hot(lr.long(), len(self.case.phases)).movedim(-1, 1).float()
         noise = torch.randn(lr.shape, generator=self.random)[:, None]
-        return torch.cat([one_hot, noise], 1)
+        return torch.cat([shares, noise], 1)
 
     def _critic_loss(self, fine: Tensor) -> Tensor:
         fake = self._slices(fine)
-        real = self.planes.draw(len(fake), self.random)
+        real = one_hot(self.planes.draw(len(fake), self.random), len(self.case.phases))
         penalty = gradient_penalty(self.critic, real, fake, self.random)
         distance: Tensor = self.critic(real).mean() - self.critic(fake).mean()
         return 10 * penalty - distance

@@ -14,9 +14,14 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(900)]
 
 STAGE = "results/b/train/stage1/weights.safetensors"
 SEVERAL_NODES = """executor: slurm
+set-threads:
+  train: 1
 set-resources:
   train:
     nodes: 2
+    gpu: 0
+    gres: "gpu:1"
+    mem_mb: 4000
     tasks: 2
     tasks_per_gpu: 0
     mpi: srun

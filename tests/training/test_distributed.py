@@ -11,8 +11,10 @@ import pytest
 import torch
 from rocks import PHASES, TINY, make_rock
 
+from octolith.errors import InputError
 from octolith.settings.training import TrainSettings
 from octolith.steps.train import train as train_step
+from octolith.training import distributed
 
 WORKER = """
 import os, sys
@@ -66,6 +68,23 @@ def test_two_ranks_have_the_gradient_of_one_process_with_the_joint_batch(tmp_pat
     assert float(found["gradients"][-6:].abs().sum()) == 0  # no gradient counts as zero
     assert found["stop"]
     assert found["ranks"].tolist() == [0, 1]
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(InputError, match=r"train\.ranks: found process 2 .* 1 GPU"):
+        distributed.device()
+
+
+def test_ranks_that_nodes_cannot_share_evenly_are_refused() -> None:
+    script = Path(__file__).parents[2] / "workflow" / "scripts" / "ranks.sh"
+    done = subprocess.run(
+        [script, "3", "2", "8", "train"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "train.ranks is 3, which 2 nodes cannot share evenly" in done.stderr
 
 
 def test_fewer_cores_than_ranks_leave_each_a_thread(tmp_path: Path) -> None:

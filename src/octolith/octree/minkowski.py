@@ -59,7 +59,8 @@ class Families:
         self._me = load()
         self._coarse = self._fine = None
         if len(parents):  # it crashes on nothing
-            kind = self._me.CoordinateMapType.CUDA if parents.keys.is_cuda else None
+            kinds = self._me.CoordinateMapType  # built with CUDA, it takes that unless told
+            kind = kinds.CUDA if parents.keys.is_cuda else kinds.CPU
             self._manager = self._me.CoordinateManager(D=3, coordinate_map_type=kind)
             self._coarse = self._insert(parents, 2)
             self._fine = self._insert(parents.children(), 1)

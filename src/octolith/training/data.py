@@ -8,7 +8,6 @@ from itertools import product
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from octolith.errors import InputError
 from octolith.networks import Block
@@ -95,13 +94,12 @@ class Cubes:
 
 
 class Planes:
-    """Random square crops of the HR images at one stage, as one-hot classes.
+    """Random square crops of the HR images at one stage, as class codes.
 
     Parameters
     ----------
     images : 2D uint8 class codes (K is mixed).
     edge : of a crop, pixels.
-    phases : K.
     symmetries : those of the rock (`octolith.pyramid.apply_symmetry`), to draw crops in.
 
     Raises
@@ -110,9 +108,8 @@ class Planes:
     """
 
     def __init__(
-        self, images: Sequence[np.ndarray], edge: int, phases: int,
-        symmetries: Sequence[int] = range(SYMMETRIES),
-    ) -> None:  # fmt: skip
+        self, images: Sequence[np.ndarray], edge: int, symmetries: Sequence[int] = range(SYMMETRIES)
+    ) -> None:
         large = [image for image in images if min(image.shape) >= edge]
         if not large:
             raise InputError(
@@ -120,14 +117,13 @@ class Planes:
                 f"{edge} along both axes", "Lower train.lr_cube or give larger images.",
             )  # fmt: skip
         self.images = large
-        self.edge, self.phases, self.symmetries = edge, phases, symmetries
+        self.edge, self.symmetries = edge, symmetries
         places = torch.tensor([float(np.prod([n - edge + 1 for n in i.shape])) for i in large])
         self.chance = places / places.sum()
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, K+1, edge, edge) float32."""
-        crops = np.stack([self._crop(generator) for _ in range(count)])
-        return one_hot(torch.from_numpy(crops), self.phases)
+        """(count, edge, edge) uint8: as one-hot classes they would take twenty times the memory."""
+        return torch.from_numpy(np.stack([self._crop(generator) for _ in range(count)]))
 
     def _crop(self, generator: torch.Generator) -> np.ndarray:
         for _ in range(TRIES):
@@ -151,7 +147,7 @@ class Panels:
     ----------
     images : 2D uint8 class codes (K is mixed).
     axes : which axes each is perpendicular to, such as "z" or "yx"; None: any.
-    edge, phases : as in `Planes`.
+    edge : of a crop, pixels.
     symmetries : draw crops in those orientations that the axes allow.
     keep_back : hold some of each set out, for the measure of overfitting.
 
@@ -161,7 +157,7 @@ class Panels:
     """
 
     def __init__(
-        self, images: Sequence[np.ndarray], axes: Sequence[str] | None, edge: int, phases: int,
+        self, images: Sequence[np.ndarray], axes: Sequence[str] | None, edge: int,
         *, symmetries: bool, keep_back: bool,
     ) -> None:  # fmt: skip
         self.sets: dict[str, Planes] = {}
@@ -172,8 +168,8 @@ class Panels:
             kinds = holding(across, sets) if symmetries else (0,)
             if keep_back:
                 own, others = hold_out(own, edge)
-                self.held_out[across] = Planes(others, edge, phases, kinds)
-            self.sets[across] = Planes(own, edge, phases, kinds)
+                self.held_out[across] = Planes(others, edge, kinds)
+            self.sets[across] = Planes(own, edge, kinds)
 
     def of(self, axis: int, held_out: bool = False) -> Planes:
         """What serves axis 0, 1 or 2 (z, y or x)."""
@@ -236,7 +232,8 @@ def hold_out(images: Sequence[np.ndarray], edge: int) -> tuple[list[np.ndarray],
 
 def one_hot(classes: Tensor, phases: int) -> Tensor:
     """(n, h, w) codes to (n, K+1, h, w) float32."""
-    return functional.one_hot(classes.long(), phases + 1).movedim(-1, 1).float()
+    codes = torch.arange(phases + 1, device=classes.device)
+    return (classes[:, None] == codes[:, None, None]).float()
 
 
 def random_planes(batch: int, edge: int, count: int, generator: torch.Generator) -> list[Tensor]:

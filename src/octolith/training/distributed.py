@@ -14,6 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from octolith.errors import InputError
+
 log = logging.getLogger(__name__)
 
 
@@ -41,7 +43,12 @@ def processes(device: torch.device) -> Iterator[None]:
 
 
 def device() -> torch.device:
-    """The GPU of this process, or the CPU; a GPU that was given but cannot be used is said."""
+    """The GPU of this process, or the CPU; a GPU that was given but cannot be used is said.
+
+    Raises
+    ------
+    InputError : there are more processes than GPUs.
+    """
     if not torch.cuda.is_available():
         given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         if given and given != "-1":
@@ -51,7 +58,13 @@ def device() -> torch.device:
                 "says what is wrong.", torch.__version__, given,
             )  # fmt: skip
         return torch.device("cpu")
-    local = int(os.environ.get("LOCAL_RANK", "0"))
+    local, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if local >= gpus:
+        raise InputError(
+            "train.ranks", f"process {local + 1} of this machine, which shows it {gpus} GPU(s)",
+            "a GPU for each", "Lower train.ranks, or let the profile give as many GPUs "
+            "(resources: gpu).",
+        )  # fmt: skip
     torch.cuda.set_device(local)
     return torch.device("cuda", local)
 

@@ -79,5 +79,4 @@ class Look:
         seeds = torch.Generator().manual_seed(0)
         real = torch.cat([self.stage.panels.of(axis).draw(2, seeds) for axis in range(3)])
         fake = torch.cat([planes[0][:2] for planes in self.planes])
-        real_classes = real.argmax(1).byte().numpy()
-        sample_figure(fake.numpy(), real_classes, self.phases, path.with_suffix(""))
+        sample_figure(fake.numpy(), real.numpy(), self.phases, path.with_suffix(""))

@@ -88,6 +88,8 @@ class Loop:
             self.stage.load(self.saved)
             distributed.wait()  # before one of them writes it again, or ends and deletes it
             log.info("resuming in epoch %d", self.stage.progress.epoch + 1)
+            if self.stage.progress.rows:
+                self._write_log()  # Snakemake has deleted that of a job that was stopped
         else:
             # The good one first: a job that resumes counts on both, and looks for the other.
             self.stage.save(self.good)
@@ -129,12 +131,16 @@ class Loop:
         p.rows.append(row)
         shown = ("wasserstein", "voxel_loss", "mixed_fraction", "error")
         bar.set_postfix({key: f"{row[key]:.3g}" for key in shown if key in row})
-        if distributed.rank() == 0:
-            with atomic(self.saved.parent / "log.csv") as temporary:
-                pd.DataFrame(p.rows).to_csv(temporary, index=False)
+        self._write_log()
         board.epoch(row, picture if looked else None)
         trouble = after_epoch(row["mixed_fraction"], row["largest_class"], p.diversity, stage.last)
         return self._lasting(trouble, looked)
+
+    def _write_log(self) -> None:
+        """The rows of all epochs, beside the checkpoint."""
+        if distributed.rank() == 0:
+            with atomic(self.saved.parent / "log.csv") as temporary:
+                pd.DataFrame(self.stage.progress.rows).to_csv(temporary, index=False)
 
     def _lasting(self, trouble: Trouble | None, looked: bool) -> Trouble | None:
         """What has been wrong, in any process, for so many epochs that it will not mend itself."""

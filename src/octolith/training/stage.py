@@ -34,7 +34,7 @@ from octolith.phases import Phases
 from octolith.settings.training import StageSettings
 from octolith.training import checkpoint, distributed
 from octolith.training.augmentation import MEMORY, adapted, augment, overfitting
-from octolith.training.data import Cubes, Panels, random_planes
+from octolith.training.data import Cubes, Panels, one_hot, random_planes
 from octolith.training.losses import gradient_penalty, prior_loss, voxel_loss
 
 
@@ -104,7 +104,7 @@ class Stage:
         width = halo(generator.settings, stage - 1) if settings.halo else 0
         self.cubes = Cubes(labels, critic.face, width)
         self.panels = Panels(
-            images, axes, self.face, len(phases),
+            images, axes, self.face,
             symmetries=settings.symmetries, keep_back=settings.augment > 0,
         )  # fmt: skip
         self.random = torch.Generator().manual_seed(seed + 7919 * distributed.rank())
@@ -123,7 +123,7 @@ class Stage:
         self.progress = Progress()
 
     def real_planes(self, axis: int, count: int, held_out: bool = False) -> Tensor:
-        """HR crops to hold against planes across an axis: (count, K+1, face, face)."""
+        """Class codes of HR crops to hold against planes across an axis: (count, face, face)."""
         return self.panels.of(axis, held_out).draw(count, self.random)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
@@ -226,7 +226,7 @@ class Stage:
                     with torch.no_grad():
                         fake = self.draw(growth, axis, of_volume)
                     share = len(of_volume) / (s.planes * s.accumulate)
-                    losses = self._critic_loss(axis, of_rock.to(self.device), fake)
+                    losses = self._critic_loss(axis, self._seen(of_rock), fake)
                     self.scaler.scale(losses["critic_loss"] * share).backward()
                     for name, loss in losses.items():
                         measured[name] += loss.item() * share / (3 * s.critic_steps)
@@ -247,6 +247,10 @@ class Stage:
         p.augment = adapted(p.augment, found, self.settings.augment, steps)
         return measured | {"overfitting": found, "augment": p.augment}
 
+    def _seen(self, classes: Tensor) -> Tensor:
+        """Crops as the critic sees them: (p, K+1, face, face)."""
+        return one_hot(classes.to(self.device), len(self.phases))
+
     def _augmented(self, planes: Tensor) -> Tensor:
         probability = self.progress.augment
         return augment(planes, probability, self.random) if probability > 0 else planes
@@ -260,7 +264,7 @@ class Stage:
         loss = self.settings.gradient_penalty * penalty - distance
         losses = {"critic_loss": loss, "wasserstein": distance, "gradient_penalty": penalty}
         if self.settings.augment:
-            unknown = self.real_planes(axis, len(real), held_out=True).to(self.device)
+            unknown = self._seen(self.real_planes(axis, len(real), held_out=True))
             with torch.no_grad():
                 scores = self.score(self._augmented(unknown), axis)
             losses["train_over_held_out"] = liked.detach() - scores.mean()
