@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from typer.testing import CliRunner
 
 from octolith.cli import app
+from octolith.settings import load
 
 
 @pytest.fixture
@@ -26,10 +26,14 @@ def run(*words: object) -> str:
     return result.stdout
 
 
-def test_it_prints_a_line_to_paste_and_draws_it(ct, tmp_path):
-    printed = run(ct, "--phases", "pore, quartz", "--figure", tmp_path / "bands")
-    (cut,) = re.findall(r"^bands: {pore: \[\[0, (\d+)]], quartz: \[\[\1, 255]]}$", printed, re.M)
-    assert 70 < int(cut) < 130
+def test_it_prints_what_to_paste_and_draws_it(ct, tmp_path):
+    printed = yaml.safe_load(run(ct, "--phases", "pore, quartz", "--figure", tmp_path / "bands"))
+    bands = printed["segmentations"]["scan"]["bands"]
+    ((low, cut),), ((same, high),) = bands["pore"], bands["quartz"]
+    assert (low, cut, high) == (0, same, 255) and 70 < cut < 130
+    assert load({"phases": ["pore", "quartz"], **printed}).segmentations["scan"].bands == {
+        "pore": [(low, cut)], "quartz": [(cut, high)],
+    }  # fmt: skip
     assert (tmp_path / "bands.png").exists()
     assert "quartz" in (tmp_path / "bands.svg").read_text("utf-8")
 
@@ -39,8 +43,9 @@ def test_raw_files_and_2d_images(ct, tmp_path):
     volume.tofile(tmp_path / "ct.raw")
     reader = "shape=8x20x20 dtype=uint8"
     expected = run(ct, "--phases", "pore,quartz")
+    of_images = expected.replace("scan", "images", 1)
     assert run(tmp_path / "ct.raw", "--phases", "pore,quartz", "--reader", reader) == expected
-    assert run(ct, "--images", "--phases", "pore,quartz") == expected
+    assert run(ct, "--images", "--phases", "pore,quartz") == of_images
 
 
 def test_help_teaches_with_an_example():

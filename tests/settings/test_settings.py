@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from octolith.cli import app
@@ -18,7 +19,10 @@ TWO_PHASES = {
     "describe": {"descriptors": ["triple_phase_boundary"]},
 }
 PAPER = {"train": {"preset": "paper"}}
-GOOD = {"segmentations": {"labels": {"labels": {0: "pore", 1: "quartz"}}}}
+GOOD = {
+    "phases": ["pore", "quartz"],
+    "segmentations": {"labels": {"labels": {0: "pore", 1: "quartz"}}},
+}
 SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
 
 
@@ -47,6 +51,14 @@ SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
         ({"train": {"critic": {"widths": [0]}}}, "train.critic: widths.0: found 0"),
         ({"segmentations": {"a": {"labels": {0: "gold"}}}}, "the unknown phase 'gold'"),
         ({"segmentations": {"a": {"bnads": {}}}}, "Did you mean 'bands'"),
+        (
+            {"segmentations": {"bands": {"pore": [[0, 9]]}}},
+            "'bands' without a name, .*scan: {bands",
+        ),
+        (
+            {"segmentations": {"labels": {0: "pore"}}},
+            "segmentations: found 'labels' without a name",
+        ),
         ({"train": {"all": {"tied_phases": ["quarz"]}}}, "stages.1.tied_phases: .*phase 'quarz'"),
         ({"train": {"stages": {6: {"epochs": 2}}}}, r"found \[6\], expected stages from 1 to 5"),
         (TWO_PHASES, "describe.descriptors: found triple_phase_boundary, expected three phases"),
@@ -97,6 +109,15 @@ def test_a_truth_needs_a_segmentation_of_its_own(tmp_path: Path) -> None:
         read_samples(sheet, load(GOOD))
 
 
+def test_what_no_2d_image_shows_is_no_phase_of_the_rock(tmp_path: Path) -> None:
+    sheet = tmp_path / "samples.tsv"
+    sheet.write_text(SHEET + "a\tx.tif\tlabels\th.tif\tlabels\n")
+    config = load(GOOD | {"phases": ["pore", "quartz", "clay"]})
+    message = r"line 2: hr_segmentation: found 'labels', which makes no \['clay'\]"
+    with pytest.raises(InputError, match=message):
+        read_samples(sheet, config)
+
+
 def test_a_sheet_without_tabs_says_so(tmp_path: Path) -> None:
     sheet = tmp_path / "samples.tsv"
     sheet.write_text((SHEET + "a\tx.tif\tlabels\th.tif\tlabels\n").replace("\t", "  "))
@@ -118,7 +139,7 @@ def test_what_is_not_utf_8_is_named(tmp_path: Path, encoding: str, found: str) -
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text(f"segmentations: {GOOD['segmentations']}", "utf-8-sig")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(GOOD), "utf-8-sig")
     config = load(tmp_path / "config.yaml")
     assert config == load(GOOD)
     (tmp_path / "samples.tsv").write_text(SHEET + "a\tx.tif\tlabels\th.tif\tlabels", "utf-8-sig")

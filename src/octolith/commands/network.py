@@ -15,12 +15,8 @@ from octolith import figures
 from octolith.errors import InputError
 from octolith.phases import Phases
 from octolith.pores.connectivity import AXES
-from octolith.pores.extraction import extract_network
-from octolith.pores.figures import draw_network
 from octolith.pores.planning import EXTRACTION, TRANSPORT
-from octolith.pores.properties import network_properties, summarise, transport_properties
 from octolith.pores.subvolumes import Place, cube_of
-from octolith.pores.tables import write_network, write_table
 from octolith.settings.steps import NetworkSettings
 from octolith.volumes import open_volume, parse_reader
 
@@ -67,6 +63,16 @@ def network(
 
     `octolith network results/berea/smooth/realisation0.h5 --subvolume-um 100 --out network`
     """
+    # PoreSpy and OpenPNM take seconds to import, which every other command would wait for.
+    from octolith.pores.extraction import extract_network  # noqa: PLC0415
+    from octolith.pores.figures import draw_network  # noqa: PLC0415
+    from octolith.pores.properties import (  # noqa: PLC0415
+        network_properties,
+        summarise,
+        transport_properties,
+    )
+    from octolith.pores.tables import write_network, write_table  # noqa: PLC0415
+
     settings = NetworkSettings.read(
         {"subvolume_um": subvolume_um, "max_voxels": max_voxels, "blocks": blocks}, "network"
     )

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from octolith.errors import InputError
 from octolith.planning import Plan, check_sample, make_plan
-from octolith.settings import load, read_samples
+from octolith.settings import Config, load, read_samples
 from octolith.volumes.disk import size_in_words
 
 
@@ -29,9 +29,10 @@ def plan(
 ) -> None:
     """Say what super-resolving each sample takes: jobs, memory, time, disk, GPU memory.
 
-    It reads the headers of the images and no more. Until a sample is trained, the number of nodes
-    is guessed from its HR images or, before those are segmented, from paper 1; say it again then.
-    Ends with status 1 if the results do not fit on the disk.
+    It reads the headers of the images, not what is in them. Until a sample is trained, the number
+    of nodes is guessed from its HR images or, before those are segmented, from paper 1; say it
+    again then.
+    Ends with status 1 if an image does not fit the configuration, or the results the disk.
 
     Example: `octolith plan config/config.yaml`
     """
@@ -47,16 +48,17 @@ def plan(
     else:
         console = Console()
         for one in plans:
-            _show(console, one)
+            _show(console, one, settings)
         machine = "an H200" if settings.gpu else "two CPU cores"
         console.print(
             f"Time is as on {machine}. Of training it is the limit of a job, from which the next "
-            "one goes on: how long a stage takes, and its GPU memory, are not estimated."
+            "one goes on: how long a stage takes, and its GPU memory, are not estimated. The steps "
+            "before training, `describe`, `network` and the report come on top, and take less."
         )
     _require_disk(plans, settings.results)
 
 
-def _show(console: Console, plan: Plan) -> None:
+def _show(console: Console, plan: Plan, settings: Config) -> None:
     work = plan.work
     found = plan.as_dict()
     console.print(
@@ -82,6 +84,18 @@ def _show(console: Console, plan: Plan) -> None:
             size_in_words(job.disk),
         )  # fmt: skip
     console.print(table)
+    console.print(_longest(plan, settings))
+
+
+def _longest(plan: Plan, settings: Config) -> str:
+    """What the training jobs of a sample take if each goes to its limit."""
+    (stages,) = (job for job in plan.jobs if job.step == "train")
+    jobs, ranks, hours = settings.train.jobs, settings.train.ranks, stages.seconds / 3600
+    unit, each = ("GPU", ranks) if settings.gpu else ("core", 4 * ranks)
+    return (
+        f"Training at the very most: {stages.jobs} stages × {jobs} jobs × {hours:g} h × {each} "
+        f"{unit}(s) = {stages.jobs * jobs * hours * each:g} {unit} hours (train.jobs, train.ranks)."
+    )
 
 
 def _require_disk(plans: list[Plan], results: str) -> None:

@@ -12,7 +12,15 @@ import typer
 
 from octolith import figures
 from octolith.phases import Phases
-from octolith.segmentation import Bands, Histogram, Parts, grey_range, suggest_bands, suggestion
+from octolith.segmentation import (
+    Bands,
+    Histogram,
+    Parts,
+    grey_range,
+    recipe,
+    suggest_bands,
+    suggestion,
+)
 from octolith.segmentation.drawing import draw_bands, draw_histogram
 from octolith.slabs import read_slabs
 from octolith.volumes import open_images, open_volume, parse_reader
@@ -40,7 +48,8 @@ def suggest(
     names = Phases.of([name.strip() for name in phases.split(",")], phases.split(",")[0].strip())
     with _parts(image, images, reader) as parts:
         histogram = Histogram.of(parts(), grey_range(parts(), image))
-    typer.echo(suggestion(histogram, names.names, image))
+    line = suggestion(histogram, names.names, image)
+    typer.echo(recipe(line, "images" if images else "scan"))
     if figure is not None:
         bands = Bands.of(suggest_bands(histogram, names.names, image), names)
         drawing, ((axis,),) = figures.new(width=6, height=3.5)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from octolith.errors import InputError
 from octolith.phases import Phases
-from octolith.settings.base import Settings, read_text
+from octolith.settings.base import FieldError, Settings, read_text
 from octolith.settings.steps import (
     OUTSIDE_NAME,
     DescribeSettings,
@@ -50,6 +50,21 @@ class Config(Settings):
     describe: DescribeSettings = DescribeSettings()
     network: NetworkSettings = NetworkSettings()
     export: ExportSettings = ExportSettings()
+
+    @field_validator("segmentations", mode="before")
+    @classmethod
+    def _named(cls, recipes: object) -> object:
+        """A recipe that stands where its name should."""
+        for key in ("bands", "labels"):
+            found = recipes.get(key) if isinstance(recipes, Mapping) else None
+            if isinstance(found, Mapping) and not set(found) & set(
+                SegmentationSettings.model_fields
+            ):
+                raise FieldError(
+                    f"{key!r} without a name", "a name, and the recipe under it",
+                    f"Write segmentations: {{scan: {{{key}: …}}}}, and scan in the sample sheet.",
+                )  # fmt: skip
+        return recipes
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -111,8 +126,7 @@ class Config(Settings):
     def _phases_named(self) -> Iterator[tuple[str, Iterable[str]]]:
         """Where the configuration names phases, and those that it names there."""
         for name, recipe in self.segmentations.items():
-            named = recipe.bands or (recipe.labels or {}).values()
-            yield f"segmentations.{name}", [phase for phase in named if phase != OUTSIDE_NAME]
+            yield f"segmentations.{name}", sorted(recipe.makes - {OUTSIDE_NAME})
         for stage in range(1, self.stages + 1):
             yield f"train.stages.{stage}.tied_phases", self.train.stage(stage).tied_phases or ()
         for name, conductivities in self.network.transport.items():

@@ -124,5 +124,13 @@ def read_samples(path: str | Path, config: Config) -> dict[str, Sample]:
                 raise InputError(
                     f"{where}: {field}", repr(name), f"one of {sorted(config.segmentations)}"
                 )
+        recipe = config.segmentations[sample.hr_segmentation]
+        lost = [name for name in config.phases if name not in recipe.makes]
+        if recipe.makes and lost:
+            raise InputError(
+                f"{where}: hr_segmentation", f"{sample.hr_segmentation!r}, which makes no {lost}",
+                "every phase of the rock: what no 2D image shows cannot be learned",
+                f"Say how they show it, or take {' and '.join(lost)} out of `phases`.",
+            )  # fmt: skip
         samples[sample.sample] = sample
     return samples

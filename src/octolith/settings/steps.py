@@ -60,6 +60,11 @@ class SegmentationSettings(Settings):
     )
     denoise: DenoiseSettings = DenoiseSettings()
 
+    @property
+    def makes(self) -> set[str]:
+        """The phases, and 'outside', that it can make of an image."""
+        return {*(self.bands or {}), *(self.labels or {}).values()}
+
     @field_validator("bands")
     @classmethod
     def _apart(cls, bands: PhaseBands | None) -> PhaseBands | None:

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from octolith.errors import InputError
 from octolith.volumes.raw import NPY_MAGIC, open_npy
-from octolith.volumes.tiff import TIFF_MAGIC, cubic, open_tiff
+from octolith.volumes.tiff import ONE_CHANNEL, TIFF_MAGIC, cubic, open_tiff
 from octolith.volumes.volume import Source, keep_axes, plain_dtype
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def open_image(path: Path) -> Source:
         raise InputError(path, f"no readable image ({error})", "TIFF, PNG or the like") from None
     if image.mode not in MODES:
         raise InputError(
-            path, f"a colour image ({image.mode})", "grey levels or labels", "Convert it to 8-bit."
+            path, f"a colour image ({image.mode})", "grey levels or labels", ONE_CHANNEL
         )
     return Source(
         _Picture(path, image),

@@ -17,6 +17,7 @@ from octolith.volumes.disk import size_in_words
 from octolith.volumes.units import micrometres
 from octolith.volumes.volume import Lazy, Source, Triple
 
+ONE_CHANNEL = "Convert it to one channel of grey levels, or to labels of phases."
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 COMPRESSIONS = {int(c): c.name.lower().replace("_", " ") for c in tifffile.COMPRESSION}
 # Resolution tags of a plain TIFF below 300 dpi describe a screen or a printer, not a microscope.
@@ -111,7 +112,7 @@ def _one_stack(path: Path, series: list[tifffile.TiffPageSeries]) -> tifffile.Ti
     (stack,) = series
     if "S" in stack.axes:
         raise InputError(
-            path, f"a colour image {stack.shape}", "grey levels or labels", "Convert it to 8-bit."
+            path, f"a colour image {stack.shape}", "grey levels or labels", ONE_CHANNEL
         )
     return stack
 
