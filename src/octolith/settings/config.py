@@ -55,11 +55,10 @@ class Config(Settings):
     @classmethod
     def _named(cls, recipes: object) -> object:
         """A recipe that stands where its name should."""
+        fields = set(SegmentationSettings.model_fields)
         for key in ("bands", "labels"):
             found = recipes.get(key) if isinstance(recipes, Mapping) else None
-            if isinstance(found, Mapping) and not set(found) & set(
-                SegmentationSettings.model_fields
-            ):
+            if isinstance(found, Mapping) and found and not set(found) & fields:
                 raise FieldError(
                     f"{key!r} without a name", "a name, and the recipe under it",
                     f"Write segmentations: {{scan: {{{key}: …}}}}, and scan in the sample sheet.",
