@@ -8,7 +8,7 @@ from statistics import median
 from validation.cases import CASES
 from validation.methods import TITLES
 from validation.records import Record, error
-from validation.targets import ALSO, INTERPOLATIONS, NAMES, ROCKS
+from validation.targets import ALSO, INTERPOLATIONS, NAMES, OF_MINERALS, ROCKS
 
 All = Mapping[tuple[str, str], Record]
 
@@ -23,16 +23,18 @@ def answer(records: All) -> Iterator[str]:
         return
     yield "## The short answer\n"
     yield (
-        "Of the pore, over the rocks whose truth is known: in how many of them Octolith errs less, "
-        "and in brackets the median of its error over the other's. *The best interpolation* is the "
+        "Of the pore (and of each mineral of the rocks of more than two phases), over the rocks "
+        "whose truth is known: in how many Octolith errs less, and in brackets the median of its "
+        "error over the other's. *The best interpolation* is the "
         "one of nearest, trilinear and cubic that is best in that measure and rock, which nobody "
         "could choose without the truth. (The error of IoU is 1 - IoU.)\n"
     )
     yield "| | " + " | ".join(f"{TITLES[rock]}, against {peer}" for rock, peer in columns) + " |"
     yield "|---" * (len(columns) + 1) + "|"
-    for name, words in MEASURES.items():
-        cells = [_cell(ratios(records, rock, peer, name)) for rock, peer in columns]
-        yield f"| {words} | " + " | ".join(cells) + " |"
+    for minerals, asked in ((False, MEASURES), (True, OF_MINERALS)):
+        for name, words in asked.items():
+            cells = [_cell(ratios(records, rock, peer, name, minerals)) for rock, peer in columns]
+            yield f"| {'minerals: ' * minerals}{words} | " + " | ".join(cells) + " |"
 
 
 def compared(records: All, rock: str, peer: str) -> list[str]:
@@ -40,16 +42,26 @@ def compared(records: All, rock: str, peer: str) -> list[str]:
     return [c for c in CASES if all((c, m) in records for m in (rock, *PEERS[peer]))]
 
 
-def ratios(records: All, rock: str, peer: str, name: str) -> list[float]:
-    """The rock's error over the peer's, a case each; not where the peer has none."""
+def ratios(records: All, rock: str, peer: str, name: str, minerals: bool = False) -> list[float]:
+    """The rock's error over the peer's, of each case's pore or of each of its minerals.
+
+    Not where the peer has no error.
+    """
     found = []
     for case in compared(records, rock, peer):
-        own = error(records[case, rock], name, "pore")
-        others = [error(records[case, method], name, "pore") for method in PEERS[peer]]
-        known = [other for other in others if other is not None]
-        if own is not None and known and min(known) > 0:
-            found.append(own / min(known))
+        for phase in _minerals(records[case, rock]) if minerals else ["pore"]:
+            own = error(records[case, rock], name, phase)
+            others = [error(records[case, method], name, phase) for method in PEERS[peer]]
+            known = [other for other in others if other is not None]
+            if own is not None and known and min(known) > 0:
+                found.append(own / min(known))
     return found
+
+
+def _minerals(record: Record) -> list[str]:
+    """Of a rock of more than two phases: the grain of a binary one is what its pore is not."""
+    _, *others = [row["phase"] for row in record["measures"] if row["measure"] == "iou"]
+    return others if len(others) > 1 else []
 
 
 def _cell(found: list[float]) -> str:

@@ -10,6 +10,7 @@ from validation.answer import answer
 from validation.cases import CASES
 from validation.methods import ABLATIONS, METHODS, SAME_TRAINING, TITLES, fits
 from validation.records import Record, error
+from validation.rock import AFFORDABLE
 
 All = Mapping[tuple[str, str], Record]
 
@@ -32,14 +33,15 @@ the truth's mean, chord lengths as one in voxels. *Another part of the rock* is 
 generator would give that never looked at the LR image: its errors are the rock's own variation.
 Octolith gives two kinds of rock from the same training: *realisations*, which differ where LR
 leaves a choice, and the *likeliest* rock, of which no class is drawn (the noise that the network is
-given remains). A realistic rock need not have the IoU of a best guess: where LR leaves a choice,
-the guess takes the middle, and a rock takes a side. Where the likeliest rock has hardly more of it
-than a realisation, it is the network that falls short. All errors are of one training each and of
-its first realisation. The permeability is that of a cube of 160 voxels in the corner of the judged
-volume, the diffusivity of 96, or of as much as there is: truth and methods alike, but a corner may
-differ from its rock by much. Seconds are those of the wall, often beside another measurement on the
-other core: they tell minutes from hours and no more. Octolith's of training leave out looks and
-pictures."""
+given remains). Both are as the step `superresolve` leaves them: what the workflow's step `smooth`
+then does to a realisation is under *smoothed*, where that was measured. A realistic rock need not
+have the IoU of a best guess: where LR leaves a choice, the guess takes the middle, and a rock takes
+a side. Where the likeliest rock has hardly more of it than a realisation, it is the network that
+falls short. All errors are of one training each and of its first realisation. The permeability is
+that of a cube of 160 voxels in the corner of the judged volume, the diffusivity of 96, or of as
+much as there is: truth and methods alike, but a corner may differ from its rock by much. Seconds
+are those of the wall, often beside another measurement on the other core: they tell minutes from
+hours and no more. Octolith's of training leave out looks and pictures."""
 
 # Measure, and what the page calls it: those that the tables show. All others are in the JSON.
 SHOWN = {
@@ -62,7 +64,12 @@ OF_ALL_PHASES = ("iou", "volume_fraction", "specific_surface", "two_point_correl
 
 def page(records: All, figures: Path) -> str:
     """Markdown of every case that has a record, of the ablations, and of what is missing."""
-    parts = [PREFACE, "\n".join(answer(records)), "\n".join(targets.summary(records))]
+    parts = [
+        f"{PREFACE} {_less()}",
+        _outdated(records),
+        "\n".join(answer(records)),
+        "\n".join(targets.summary(records)),
+    ]
     for case in CASES:
         methods = [m for m in TITLES if (case, m) in records and m not in ABLATIONS]
         if methods:
@@ -81,7 +88,7 @@ def _case(case: str, methods: list[str], records: All, figures: Path) -> Iterato
         yield " ".join(f"![{m}](figures/validation-{case}-{m}.png)" for m in pictures) + "\n"
     own = {m: records[case, m] for m in methods}
     yield "In brackets, the share of the error that nearest upsampling makes.\n"
-    yield "| | " + " | ".join(TITLES[m] for m in methods) + " |"
+    yield "| | " + " | ".join(_title(record) for record in own.values()) + " |"
     yield "|---" * (len(methods) + 1) + "|"
     for (name, phase), title in _rows(own[methods[0]]):
         cells = [_cell(record, own.get("nearest"), name, phase) for record in own.values()]
@@ -156,7 +163,7 @@ def _ablations(records: All) -> Iterator[str]:
             cells = [_cell(record, None, name, "pore") for name in shown]
             cells += [_vote(record["notes"]), _ratio(record["notes"])]
             cells += [f"{record['training_s']:.0f}"]
-            yield f"| {TITLES[method]} | " + " | ".join(cells) + " |"
+            yield f"| {_title(record)} | " + " | ".join(cells) + " |"
         for method in known:
             if remark := records[case, method]["notes"].get("remark"):
                 yield f"\n{TITLES[method]}: {remark}"
@@ -164,6 +171,33 @@ def _ablations(records: All) -> Iterator[str]:
         "\n*Honesty*: how much two realisations differ, over how much one differs from the truth; "
         "below 1 they are too alike; near 1 they may be right, or mere noise. *IoU of the vote*: "
         "of what most of four realisations say."
+    )
+
+
+def _less() -> str:
+    """What is trained with less than the preset has."""
+    stages = (
+        f"stage {stage} with " + ", ".join(f"{name} {value}" for name, value in changes.items())
+        for stage, changes in AFFORDABLE.items()
+    )
+    return f"Above 4x, so that minutes suffice, the preset is changed: {'; '.join(stages)}."
+
+
+def _title(record: Record) -> str:
+    """Of a column or row; with a dagger where the code has changed since."""
+    return TITLES[record["method"]] + ("†" if "before" in record["notes"] else "")
+
+
+def _outdated(records: All) -> str:
+    """How much of the page an older state of the code has made."""
+    ours = [r for r in records.values() if "settings" in r["notes"]]
+    old = [r for r in ours if "before" in r["notes"]]
+    if not old:
+        return ""
+    return (
+        f"**{len(old)} of {len(ours)} measurements of Octolith** were made before its calibration "
+        "was mended, and not again since: they have a † ([which, and what was mended]"
+        "(#measured-before-a-mend))."
     )
 
 

@@ -105,7 +105,8 @@ def summary(records: All) -> Iterator[str]:
             cells = [str(found[name]) if name in found else "–" for name in NAMES]
             honest = records[case, method]["notes"]["honesty"]["ratio"]
             cells += [f"{honest:.2f}" if method == "octolith" else ""]
-            yield f"| {case if method == ROCKS[0] else ''} | {words} | " + " | ".join(cells) + " |"
+            words += "†" if "before" in records[case, method]["notes"] else ""  # noqa: PLW2901
+            yield f"| {case if method == ROCKS[0] else ''} | {words} | {' | '.join(cells)} |"
     yield ""
     yield from _counts(cases, records)
     if rows := list(unpaired_page.reached(records, ROCKS)):
