@@ -113,13 +113,19 @@ def volume_files(wildcards):
 
 
 def hr_files(wildcards):
-    """The HR images of a sample, in order."""
-    return checked(SAMPLES[wildcards.sample].hr_files)
+    """The HR images of a sample that a job is of, in order."""
+    row = SAMPLES[wildcards.sample]
+    return checked(row.hr_files if wildcards.images == "hr" else row.hr_test_files)
 
 
 def hr_axes(wildcards):
     """Of an anisotropic rock: the axes that each of the HR images is perpendicular to."""
-    return checked(SAMPLES[wildcards.sample].hr_file_axes)
+    return checked(SAMPLES[wildcards.sample].hr_file_axes) if wildcards.images == "hr" else None
+
+
+def reference(wildcards):
+    """The HR labels that SR is held against."""
+    return run(wildcards).labels(SAMPLES[wildcards.sample].reference)
 
 
 def fingerprint(files):
@@ -151,7 +157,7 @@ def check(name):
     InputError : an image that is missing or not what it should be.
     """
     row = SAMPLES[name]
-    for image in (*images(row.lr), *row.hr_files(), *images(row.truth)):
+    for image in (*images(row.lr), *row.hr_files(), *row.hr_test_files(), *images(row.truth)):
         plain(image, f"sample {name!r}: an image")
     shape, voxel_um, _ = header(name, "lr")
     check_sample(CONFIG, row, shape, voxel_um)

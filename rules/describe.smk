@@ -5,7 +5,7 @@ rule describe:
     input:
         lr=RUN.lr_labels,
         sr=[RUN.sr_labels(realisation) for realisation in REALISATIONS],
-        hr=RUN.hr_labels,
+        hr=reference,
         truth=truth,
     output:
         table=RUN.descriptor("{descriptor}"),

@@ -11,7 +11,7 @@ UNSEEN = {
 rule report:
     input:
         lr=RUN.lr_labels,
-        hr=RUN.hr_labels,
+        hr=reference,
         sr=[RUN.sr_labels(realisation) for realisation in REALISATIONS],
         truth=truth,
         logs=[RUN.training_log(stage) for stage in STAGES],

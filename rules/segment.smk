@@ -36,12 +36,14 @@ rule segment_images:
     input:
         images=lambda wildcards: ancient(hr_files(wildcards)),
     output:
-        labels=RUN.hr_labels,
-        figure=multiext(RUN.figure("segment", "hr"), ".svg", ".png"),
+        labels=RUN.labels("{images}"),
+        figure=multiext(RUN.figure("segment", "{images}"), ".svg", ".png"),
     log:
-        RUN.log("segment-hr"),
+        RUN.log("segment-{images}"),
     benchmark:
-        RUN.benchmark("segment-hr")
+        RUN.benchmark("segment-{images}")
+    wildcard_constraints:
+        images="hr|hr_test",
     conda:
         ENVIRONMENT
     threads: 1
@@ -56,12 +58,13 @@ rule segment_images:
             pixel_um_given=lambda wildcards: SAMPLES[wildcards.sample].hr_voxel_um,
             axes=hr_axes,
             crop=CONFIG.train.cube * CONFIG.scale,
+            learnt=lambda wildcards: wildcards.images == "hr",
         ),
         content=fingerprint(hr_files),
         source=source_digest("octolith.steps.segment"),
-        figure=RUN.figure("segment", "hr"),
+        figure=RUN.figure("segment", "{images}"),
     message:
-        "{wildcards.sample}: phases of the HR images"
+        "{wildcards.sample}: phases of the images {wildcards.images}"
     shell:
         "step segment.segment_images {params.values:q} --paths {input.images:q}"
         " --out_h5 {output.labels:q} --figure_stem {params.figure:q} &> {log:q}"

@@ -27,7 +27,7 @@ class Layout:
         return self.path("ingest", f"{name}.h5")
 
     def labels(self, name: object) -> str:
-        """What `segment` writes: the phases of an image (``lr``, ``hr`` or ``truth``)."""
+        """What `segment` writes: the phases of ``lr``, ``hr``, ``hr_test`` or ``truth``."""
         return self.path("segment", f"{name}.h5")
 
     @property

@@ -18,6 +18,7 @@ from PIL import Image
 
 from octolith import machine
 from octolith.errors import InputError
+from octolith.layout import Layout
 from octolith.phases import OUTSIDE, Phases
 from octolith.report import charts, judgement, pictures, pore_space, views, words
 from octolith.report.crate import write_crate
@@ -25,6 +26,7 @@ from octolith.report.overview import read_rock
 from octolith.report.page import _training, embedded
 from octolith.report.run import open_run, phase_fractions
 from octolith.settings import Config, Sample
+from octolith.steps.segment import segment_images
 from octolith.volumes import open_volume, write_volume
 
 PHASES = Phases.of(["pore", "grain"])
@@ -317,7 +319,8 @@ def test_what_earlier_runs_left_is_not_counted(rock: tuple[Config, Sample], tmp_
     others = {
         "train-stage4", "superresolve-realisation0-group1", "superresolve-realisation2-group0",
         "smooth-realisation2", "describe-glcm", "network-lr-subvolume1", "segment-truth",
-        "network-truth", "transport-truth-subvolume0-x", "export-realisation1.ome.zarr",
+        "network-truth", "segment-hr_test", "transport-truth-subvolume0-x",
+        "export-realisation1.ome.zarr",
     }  # fmt: skip
     (here / "benchmarks").mkdir()
     for job in own | others:
@@ -393,6 +396,27 @@ def test_realisations_that_hardly_differ_are_a_caution(rock: tuple[Config, Sampl
         same = dataclasses.replace(run, sr=[run.sr[0], run.sr[0]])
         [caution] = judgement._realisations(same, box)
     assert caution.startswith("The realisations hardly differ (100.00")
+
+
+def test_coming_closer_to_what_it_learned_from_is_called_no_test(
+    rock: tuple[Config, Sample], tmp_path: Path
+) -> None:
+    config, sample = mirrored(rock, tmp_path)
+    alone = sample.model_copy(update={"truth": ""})
+    with open_run(config, alone) as run:
+        [caution] = judgement._circular(run)
+        assert caution.startswith("HR are the images that training learned from")
+        learnt = run.hr.names
+    with open_run(config, sample) as run:  # there is a truth
+        assert judgement._circular(run) == []
+    at = Layout(config.results, sample.sample)
+    segment_images(
+        alone.hr_files()[:1], at.labels("hr_test"), config.segmentations[sample.hr_segmentation],
+        config.rock, pixel_um_target=1.0, learnt=False,
+    )  # fmt: skip
+    with open_run(config, alone.model_copy(update={"hr_test": alone.hr_files()[0]})) as run:
+        assert judgement._circular(run) == []
+        assert run.hr.names == learnt[:1]
 
 
 # -- beside the page ---------------------------------------------------------------------------

@@ -191,6 +191,9 @@ class TestImages:
     def test_a_phase_that_no_image_shows(self, tmp_path, images):
         with pytest.raises(InputError, match="found no pixel of quartz, expected each phase in"):
             self.segmented(tmp_path, images(np.zeros((9, 9), np.uint8)))
+        # Images that training never sees need not show every phase.
+        found = self.segmented(tmp_path, images(np.zeros((9, 9), np.uint8)), learnt=False)
+        assert not found.images[0].any()
 
     def test_no_pixel_size(self, tmp_path, images):
         with pytest.raises(InputError, match="column hr_voxel_um"):

@@ -166,6 +166,22 @@ def test_axes_that_leave_one_out_or_name_one_twice_are_refused(axes: str) -> Non
         anisotropic("a.tif;b.tif", axes)
 
 
+def test_images_that_are_kept_from_training_are_others_than_those_of_training(
+    tmp_path: Path,
+) -> None:
+    for name in ("a.tif", "b.tif", "c.tif"):
+        (tmp_path / name).touch()
+    given = {"sample": "a", "lr": "x.tif", "lr_segmentation": "s", "hr_segmentation": "s"}
+    given |= {"hr": f"{tmp_path}/[ab].tif"}
+    assert Sample.read(given, "samples.tsv").reference == "hr"
+    apart = Sample.read(given | {"hr_test": f"{tmp_path}/c.tif"}, "samples.tsv")
+    assert apart.reference == "hr_test"
+    assert [Path(file).name for file in apart.hr_test_files()] == ["c.tif"]
+    both = Sample.read(given | {"hr_test": f"{tmp_path}/*.tif"}, "samples.tsv")
+    with pytest.raises(InputError, match=r"hr_test: found .*a\.tif, which 'hr' has too"):
+        both.hr_test_files()
+
+
 def test_what_ships_is_valid() -> None:
     for sheet in ROOT.glob("config/**/samples.tsv"):
         config = load(sheet.with_name("config.yaml"))

@@ -57,10 +57,19 @@ def check_sample(config: Config, sample: Sample, shape: Triple, voxel_um: float)
             f"at least {config.train.cube} along each axis, the cube that training sees",
             "Crop less, or lower train.lr_cube.",
         )  # fmt: skip
-    shapes, pixel_um = headers(sample.hr_files(), sample.hr_voxel_um)
+    for column, files in (("hr", sample.hr_files()), ("hr_test", sample.hr_test_files())):
+        if files:
+            _check_images(config, f"{where}: {column}", files, sample.hr_voxel_um, voxel_um)
+
+
+def _check_images(
+    config: Config, where: str, files: list[str], given_um: float | None, voxel_um: float
+) -> None:
+    """2D images must have a pixel size, pixels no larger than SR voxels, and a crop's size."""
+    shapes, pixel_um = headers(files, given_um)
     if pixel_um is None:
         raise InputError(
-            f"{where}: hr", "no pixel size in the files", "the edge of a pixel in µm",
+            where, "no pixel size in the files", "the edge of a pixel in µm",
             "Give it in the sample sheet, column hr_voxel_um.",
         )  # fmt: skip
     _require_finer_pixels(where, config.scale, voxel_um, pixel_um)
@@ -89,7 +98,7 @@ def _require_finer_pixels(where: str, scale: int, voxel_um: float, pixel_um: flo
         return
     fits = 2 ** round(math.log2(max(voxel_um / pixel_um, 1)))
     raise InputError(
-        f"{where}: hr",
+        where,
         f"pixels of {pixel_um:g} µm, and voxels of {voxel_um:g} µm that are to be {scale} times "
         f"finer, {voxel_um / scale:g} µm",
         "pixels no larger than that",

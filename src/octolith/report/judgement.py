@@ -213,6 +213,7 @@ def cautions(
 ) -> list[str]:
     """What a careful reader should know before believing the page."""
     return [
+        *_circular(run),
         *_against(scores(rows)),
         *_few_images(run),
         *_missing_phases(run, fractions),
@@ -220,6 +221,16 @@ def cautions(
         *_closed(run),
         *_training(run),
         *_realisations(run, box),
+    ]
+
+
+def _circular(run: Run) -> list[str]:
+    if run.sample.hr_test or run.truth is not None:
+        return []
+    return [
+        "HR are the images that training learned from: that SR comes closer to them is what "
+        "training is for, and no test of it. Name images that it never sees in the sample sheet's "
+        "column hr_test."
     ]
 
 

@@ -97,7 +97,8 @@ def results(run: Run, tables: Sequence[str]) -> list[str]:
     config, layout = run.config, run.layout
     realisations = range(config.superresolve.realisations)
     stages = range(1, config.stages + 1)
-    images = ["lr", "hr", *(["truth"] if run.sample.truth else [])]
+    images = ["lr", *dict.fromkeys(["hr", run.sample.reference]),
+              *(["truth"] if run.sample.truth else [])]  # fmt: skip
     paths = [
         layout.report,
         layout.path("report.json"),
@@ -127,6 +128,8 @@ def checksums(run: Run) -> pd.DataFrame:
                          "sha256": origin["sha256"]})  # fmt: skip
     for image in run.sample.hr_files():
         rows.append({"what": "HR image", **_digest(Path(image))})
+    for image in run.sample.hr_test_files():
+        rows.append({"what": "HR image, kept from training", **_digest(Path(image))})
     for stage in range(1, run.config.stages + 1):
         weights = Path(run.layout.weights(stage))
         if weights.is_file():

@@ -37,7 +37,7 @@ class Run:
     ----------
     lr, sr, truth : label volumes; ``sr`` has one a realisation.
     given : ``lr`` and ``truth`` as ingested, grey or labels.
-    hr : the microscope images as labels.
+    hr : as labels, the microscope images that SR is held against.
     comparison : a row for each thing compared with HR or truth (docs/architecture.md).
     descriptors : name -> tidy table over patches.
     networks : ``LR``, ``SR``, ``truth`` -> properties of the pore network and of transport, their
@@ -140,7 +140,7 @@ def open_run(config: Config, sample: Sample) -> Iterator[Run]:
                 for name in ("lr", *known)
                 if (volume := optional(layout.image(name))) is not None
             },
-            hr=read_images(_required(layout.hr_labels)),
+            hr=read_images(_required(layout.labels(sample.reference))),
             comparison=_table(layout.comparison, COMPARED),
             descriptors={
                 name: read_table(_required(layout.descriptor(name)))
@@ -262,6 +262,7 @@ def _wanted(job: str, config: Config, sample: Sample, numbers: range) -> bool:
     }
     dropped = {*DESCRIPTORS, *MORE_DESCRIPTORS} - {*config.describe.descriptors}
     dropped |= set() if sample.truth else {"truth"}
+    dropped |= set() if sample.hr_test else {"hr_test"}
     dropped |= set() if config.network.transport else {"transport"}
     exported = tuple(EXPORT_SUFFIXES[form] for form in config.export.formats)
     if job.startswith("export-") and not job.endswith(exported):

@@ -34,6 +34,10 @@ class Sample(Settings):
         "images are perpendicular to: 'z;y;x', or 'z;yx' where y and x are alike. Their rows and "
         "columns are along the other two axes, in the order z, y, x. Empty: all serve all axes."
     )  # fmt: skip
+    hr_test: str = Field(
+        "", description="More such images, which training never sees: the report holds SR against "
+        "these instead of 'hr'. Pixel size and segmentation are those of 'hr'."
+    )  # fmt: skip
     truth: str = Field("", description="Where it is known: the HR labels of the same volume.")
     truth_segmentation: str = ""
 
@@ -59,26 +63,49 @@ class Sample(Settings):
         ------
         InputError : a pattern that matches no file.
         """
-        return list(self._patterns())
+        return list(_files(self.sample, "hr", self.hr))
+
+    def hr_test_files(self) -> list[str]:
+        """The files of the 2D images that are kept from training, if any.
+
+        Raises
+        ------
+        InputError : a pattern that matches no file, or one that is among `hr_files`.
+        """
+        found = list(_files(self.sample, "hr_test", self.hr_test))
+        seen = sorted(set(found) & set(self.hr_files())) if found else []
+        if seen:
+            raise InputError(
+                f"sample {self.sample!r}: hr_test", f"{seen[0]}, which 'hr' has too",
+                "images that training never sees", "Take it out of one of them.",
+            )  # fmt: skip
+        return found
+
+    @property
+    def reference(self) -> str:
+        """The column of the images that SR is held against."""
+        return "hr_test" if self.hr_test else "hr"
 
     def hr_file_axes(self) -> list[str] | None:
         """For each of `hr_files` the axes that it is perpendicular to; None: not said."""
         across = [_ordered(axes) for axes in _split(self.hr_axes)]
-        return [across[number] for number in self._patterns().values()] if across else None
+        numbers = _files(self.sample, "hr", self.hr).values()
+        return [across[number] for number in numbers] if across else None
 
-    def _patterns(self) -> dict[str, int]:
-        """The files of the 2D images, and the number of the first pattern that each matches."""
-        found: dict[str, int] = {}
-        for number, pattern in enumerate(_split(self.hr)):
-            files = sorted(map(str, matching(pattern)))
-            if not files:
-                raise InputError(
-                    f"sample {self.sample!r}: hr", f"no file that matches {pattern!r}",
-                    "at least one", "Paths start from where snakemake is run.",
-                )  # fmt: skip
-            for file in files:
-                found.setdefault(file, number)
-        return found
+
+def _files(sample: str, column: str, cell: str) -> dict[str, int]:
+    """The files of a cell's patterns, and the number of the first pattern that each matches."""
+    found: dict[str, int] = {}
+    for number, pattern in enumerate(_split(cell)):
+        files = sorted(map(str, matching(pattern)))
+        if not files:
+            raise InputError(
+                f"sample {sample!r}: {column}", f"no file that matches {pattern!r}",
+                "at least one", "Paths start from where snakemake is run.",
+            )  # fmt: skip
+        for file in files:
+            found.setdefault(file, number)
+    return found
 
 
 def _ordered(axes: str) -> str:

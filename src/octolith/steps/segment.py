@@ -75,6 +75,7 @@ def segment_images(
     pixel_um_given: float | None = None,
     axes: Sequence[str] | None = None,
     crop: int = 1,
+    learnt: bool = True,
     figure_stem: str | Path | None = None,
 ) -> None:
     """Segment 2D images and bring them to one pixel size.
@@ -89,11 +90,12 @@ def segment_images(
     pixel_um_given : of the images; None: as the files say.
     axes : of an anisotropic rock, for each path the axes that its images are perpendicular to.
     crop : edge, in wanted pixels, of what the critic sees: no image may be smaller.
+    learnt : whether it is what training sees, so that each phase has to be in one of them.
 
     Raises
     ------
-    InputError : as in `segment`; no pixel size; an image smaller than the crop; a phase that no
-        image shows.
+    InputError : as in `segment`; no pixel size; an image smaller than the crop; a phase that is to
+        be learnt and that no image shows.
     """
     given = open_images(";".join(paths), pixel_um_given, axes)
     where = f"{paths[0]} …" if len(paths) > 1 else paths[0]
@@ -110,7 +112,8 @@ def segment_images(
             lambda: (_denoised(image, recipe.denoise) for image in given.images),
         )
     )
-    _require_every_phase(segmenter)
+    if learnt:
+        _require_every_phase(segmenter)
     if figure_stem is not None:
         draw(figure_stem, segmenter, given.images[0], labels[0], pixel)
     if abs(pixel / pixel_um_target - 1) > SAME_PIXEL:
