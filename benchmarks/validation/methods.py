@@ -29,7 +29,9 @@ from validation.unpaired import UNPAIRED
 
 SEEDS = (1, 2, 3, 4)
 FEW = 2  # realisations of an ablation: enough to see how alike they are, too few for a vote
-BLOCK = 16  # edge of an inference block, coarse voxels; a flat one is as large, but wider
+# Edge of an inference block: so many fine voxels, and no fewer coarse ones. (A flat block is as
+# large, but wider.) What is made is the same, however it is cut; halos cost the less the larger.
+FINE_BLOCK, COARSE_BLOCK = 128, 16
 SPLINE = 8  # coarse voxels around a box beyond which a cubic spline sees next to nothing (3e-5)
 DENSE_SECONDS = 600.0
 STEPS = 300  # of a stage, when told the truth
@@ -245,7 +247,8 @@ def grown(
 ) -> np.ndarray:
     """What a generator makes of a box of a volume, ``scale`` times finer, block by block."""
     fine = np.empty([n * scale for n in box.shape], np.uint8)
-    edge = max(BLOCK, int((BLOCK**3 / min(box.shape)) ** 0.5))
+    cube = max(COARSE_BLOCK, FINE_BLOCK // scale)
+    edge = max(cube, int((cube**3 / min(box.shape)) ** 0.5))
     with open_volume(lr) as volume:
         for block in cut(box.shape, edge):
             place, stage = moved(block, box.low), scale.bit_length()
