@@ -36,12 +36,12 @@ leaves a choice, and the *likeliest* rock, of which no class is drawn (the noise
 given remains). Both are as the step `superresolve` leaves them: what the workflow's step `smooth`
 then does to a realisation is under *smoothed*, where that was measured. A realistic rock need not
 have the IoU of a best guess: where LR leaves a choice, the guess takes the middle, and a rock takes
-a side. Where the likeliest rock has hardly more of it than a realisation, it is the network that
-falls short. All errors are of one training each and of its first realisation. The permeability is
-that of a cube of 160 voxels in the corner of the judged volume, the diffusivity of 96, or of as
-much as there is: truth and methods alike, but a corner may differ from its rock by much. Seconds
-are those of the wall, often beside another measurement on the other core: they tell minutes from
-hours and no more. Octolith's of training leave out looks and pictures."""
+a side. Where the likeliest rock's IoU is hardly higher than a realisation's, it is the network that
+is the limit, not chance. All errors are of one training each and of its first realisation. The
+permeability is that of a cube of 160 voxels in the corner of the judged volume, the diffusivity of
+96, or of as much as there is: truth and methods alike, but a corner may differ from its rock by
+much. Seconds are those of the wall, often beside another measurement on the other core: they tell
+minutes from hours and no more. Octolith's of training leave out looks and pictures."""
 
 # Measure, and what the page calls it: those that the tables show. All others are in the JSON.
 SHOWN = {
@@ -223,7 +223,7 @@ def _missing(records: All) -> Iterator[str]:
     yield from unpaired_page.missing(records, ABLATIONS)
     changes = [TITLES[m] for m in ABLATIONS if not any(m == other for _, other in records)]
     if changes:
-        yield f"- On no case: {', '.join(changes)}"
+        yield f"- Settings that were measured on no rock: {', '.join(changes)}"
 
 
 def _machines(records: All) -> Iterator[str]:

@@ -92,7 +92,7 @@ class TestMixedShares:
 
     def test_before_anything_has_run_they_are_those_of_the_paper(self, tmp_path: Path) -> None:
         found = mixed_shares(Layout(str(tmp_path), "a"), 5, 32)
-        assert found.source == "paper 1, table 2"
+        assert found.source == "another rock (Ugolkov et al., table 2)"
         assert found.shares[0] == 9530 / 32768
         assert found.shares[1] == 40137 / (8 * 9530)
         assert len(mixed_shares(Layout(str(tmp_path), "a"), 7, 32).shares) == 6

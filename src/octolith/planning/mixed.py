@@ -118,7 +118,7 @@ def _shares(run: Layout, stages: int, factors: tuple[float, ...]) -> tuple[tuple
     nodes = [32**3, *(8 * mixed for mixed in PAPER)]
     shares = [mixed / n for mixed, n in zip(PAPER, nodes, strict=False)]
     shares += [shares[-1]] * (stages - 1 - len(shares))
-    return _times(shares[: stages - 1], after), "paper 1, table 2"
+    return _times(shares[: stages - 1], after), "another rock (Ugolkov et al., table 2)"
 
 
 def _times(shares: Sequence[float], factors: Sequence[float]) -> tuple[float, ...]:
