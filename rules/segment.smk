@@ -57,14 +57,17 @@ rule segment_images:
             pixel_um_target=lambda wildcards: fine_um(wildcards.sample),
             pixel_um_given=lambda wildcards: SAMPLES[wildcards.sample].hr_voxel_um,
             axes=hr_axes,
-            crop=CONFIG.train.cube * CONFIG.scale,
+            crop=lambda wildcards: (
+                CONFIG.train.cube * CONFIG.scale if wildcards.images == "hr" else 1
+            ),
             learnt=lambda wildcards: wildcards.images == "hr",
         ),
         content=fingerprint(hr_files),
         source=source_digest("octolith.steps.segment"),
         figure=RUN.figure("segment", "{images}"),
     message:
-        "{wildcards.sample}: phases of the images {wildcards.images}"
+        lambda wildcards: f"{wildcards.sample}: phases of the HR images"
+        + " kept from training" * (wildcards.images == "hr_test")
     shell:
         "step segment.segment_images {params.values:q} --paths {input.images:q}"
         " --out_h5 {output.labels:q} --figure_stem {params.figure:q} &> {log:q}"

@@ -9,7 +9,7 @@ from validation import targets, unpaired_page
 from validation.answer import answer
 from validation.cases import CASES
 from validation.methods import ABLATIONS, METHODS, SAME_TRAINING, TITLES, fits
-from validation.records import Record, error
+from validation.records import Record, dagger, error
 from validation.rock import AFFORDABLE
 
 All = Mapping[tuple[str, str], Record]
@@ -88,7 +88,7 @@ def _case(case: str, methods: list[str], records: All, figures: Path) -> Iterato
         yield " ".join(f"![{m}](figures/validation-{case}-{m}.png)" for m in pictures) + "\n"
     own = {m: records[case, m] for m in methods}
     yield "In brackets, the share of the error that nearest upsampling makes.\n"
-    yield "| | " + " | ".join(_title(record) for record in own.values()) + " |"
+    yield "| | " + " | ".join(TITLES[m] + dagger(r) for m, r in own.items()) + " |"
     yield "|---" * (len(methods) + 1) + "|"
     for (name, phase), title in _rows(own[methods[0]]):
         cells = [_cell(record, own.get("nearest"), name, phase) for record in own.values()]
@@ -163,7 +163,7 @@ def _ablations(records: All) -> Iterator[str]:
             cells = [_cell(record, None, name, "pore") for name in shown]
             cells += [_vote(record["notes"]), _ratio(record["notes"])]
             cells += [f"{record['training_s']:.0f}"]
-            yield f"| {_title(record)} | " + " | ".join(cells) + " |"
+            yield f"| {TITLES[method]}{dagger(record)} | " + " | ".join(cells) + " |"
         for method in known:
             if remark := records[case, method]["notes"].get("remark"):
                 yield f"\n{TITLES[method]}: {remark}"
@@ -181,11 +181,6 @@ def _less() -> str:
         for stage, changes in AFFORDABLE.items()
     )
     return f"Above 4x, so that minutes suffice, the preset is changed: {'; '.join(stages)}."
-
-
-def _title(record: Record) -> str:
-    """Of a column or row; with a dagger where the code has changed since."""
-    return TITLES[record["method"]] + ("†" if "before" in record["notes"] else "")
 
 
 def _outdated(records: All) -> str:

@@ -52,6 +52,11 @@ class Records:
             temporary.write_text(f"[\n{lines}\n]\n")
 
 
+def dagger(record: Record) -> str:
+    """What marks a record that an older state of the code has made."""
+    return "†" if "before" in record["notes"] else ""
+
+
 def errors(ours: Record, other: Record) -> dict[tuple[str, str, str], tuple[float, float]]:
     """Both records' errors of each measure, phase and other phase; not where the other has none."""
     mine, theirs = (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from validation import unpaired_page
 from validation.cases import CASES
 from validation.methods import TITLES
-from validation.records import Record, error, errors
+from validation.records import Record, dagger, error, errors
 
 All = Mapping[tuple[str, str], Record]
 
@@ -105,7 +105,7 @@ def summary(records: All) -> Iterator[str]:
             cells = [str(found[name]) if name in found else "–" for name in NAMES]
             honest = records[case, method]["notes"]["honesty"]["ratio"]
             cells += [f"{honest:.2f}" if method == "octolith" else ""]
-            words += "†" if "before" in records[case, method]["notes"] else ""  # noqa: PLW2901
+            words += dagger(records[case, method])  # noqa: PLW2901
             yield f"| {case if method == ROCKS[0] else ''} | {words} | {' | '.join(cells)} |"
     yield ""
     yield from _counts(cases, records)

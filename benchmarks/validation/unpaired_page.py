@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from validation.methods import METHODS, TITLES, fits
-from validation.records import Record, errors
+from validation.records import Record, dagger, errors
 from validation.unpaired import UNPAIRED
 
 All = Mapping[tuple[str, str], Record]
@@ -129,7 +129,11 @@ def _two(row: Record) -> str:
 
 
 def _head(corner: str, own: Mapping[str, Record], last: str) -> Iterator[str]:
-    yield f"| {corner} | " + " | ".join(TITLES[m] for m in own) + f" | {last} |"
+    yield (
+        f"| {corner} | "
+        + " | ".join(TITLES[m] + dagger(r) for m, r in own.items())
+        + f" | {last} |"
+    )
     yield "|---" * (len(own) + 2) + "|"
 
 
@@ -138,7 +142,7 @@ def reached(records: All, methods: tuple[str, ...]) -> Iterator[str]:
     for case in PANELS:
         own = {m: r for m, r in measured(case, records).items() if m in methods}
         by_phase = fractions(own)
-        for method in own:
+        for method, record in own.items():
             outside = [p for p, rows in by_phase.items() if not within(rows[method])]
             verdict = f"**outside: {', '.join(outside)}**" if outside else "all within"
             each = [
@@ -146,7 +150,8 @@ def reached(records: All, methods: tuple[str, ...]) -> Iterator[str]:
                 f"{_plus_minus(rows[method]['images'], rows[method]['images_spread'])}"
                 for phase, rows in by_phase.items()
             ]
-            yield f"| {case} | {TITLES[method]} | {verdict} | {'; '.join(each)} |"
+            title = TITLES[method] + dagger(record)
+            yield f"| {case} | {title} | {verdict} | {'; '.join(each)} |"
 
 
 def failures(records: All, methods: tuple[str, ...]) -> Iterator[str]:

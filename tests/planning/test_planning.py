@@ -210,7 +210,7 @@ class TestCommand:
         assert done.exit_code == 0, done.output
         assert "berea: 40 × 33 × 20 voxels become 320 × 264 × 160 of 1 µm." in done.stdout
         assert "superresolve │ 15" in done.stdout
-        assert "paper 1, table 2" in done.stdout
+        assert "Ugolkov et al., table 2" in done.stdout
 
     def test_a_disk_that_is_too_small_is_found_beforehand(
         self, config: Path, tiny_disk: Path

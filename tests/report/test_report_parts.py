@@ -26,6 +26,7 @@ from octolith.report.overview import read_rock
 from octolith.report.page import _training, embedded
 from octolith.report.run import open_run, phase_fractions
 from octolith.settings import Config, Sample
+from octolith.steps.report import report
 from octolith.steps.segment import segment_images
 from octolith.volumes import open_volume, write_volume
 
@@ -414,9 +415,17 @@ def test_coming_closer_to_what_it_learned_from_is_called_no_test(
         alone.hr_files()[:1], at.labels("hr_test"), config.segmentations[sample.hr_segmentation],
         config.rock, pixel_um_target=1.0, learnt=False,
     )  # fmt: skip
-    with open_run(config, alone.model_copy(update={"hr_test": alone.hr_files()[0]})) as run:
+    (tmp_path / "kept.tif").write_bytes(Path(alone.hr_files()[0]).read_bytes())
+    apart = alone.model_copy(update={"hr_test": str(tmp_path / "kept.tif")})
+    with open_run(config, apart) as run:
         assert judgement._circular(run) == []
-        assert run.hr.names == learnt[:1]
+        assert (run.hr.names, run.learnt.names) == (learnt[:1], learnt)
+    report(config, apart, at.report)
+    assert "kept from training and held against the outcome" in " ".join(
+        Path(at.report).read_text("utf-8").split()
+    )
+    images = pd.read_csv(at.path("report", "images.csv"))
+    assert images["for"].tolist() == ["training"] * len(learnt) + ["comparison (HR)"]
 
 
 # -- beside the page ---------------------------------------------------------------------------

@@ -28,12 +28,11 @@ def run(*words: object) -> str:
 
 def test_it_prints_what_to_paste_and_draws_it(ct, tmp_path):
     printed = yaml.safe_load(run(ct, "--phases", "pore, quartz", "--figure", tmp_path / "bands"))
-    bands = printed["segmentations"]["scan"]["bands"]
+    bands = printed["scan"]["bands"]
     ((low, cut),), ((same, high),) = bands["pore"], bands["quartz"]
     assert (low, cut, high) == (0, same, 255) and 70 < cut < 130
-    assert load({"phases": ["pore", "quartz"], **printed}).segmentations["scan"].bands == {
-        "pore": [(low, cut)], "quartz": [(cut, high)],
-    }  # fmt: skip
+    config = load({"phases": ["pore", "quartz"], "segmentations": printed})
+    assert config.segmentations["scan"].bands == {"pore": [(low, cut)], "quartz": [(cut, high)]}
     assert (tmp_path / "bands.png").exists()
     assert "quartz" in (tmp_path / "bands.svg").read_text("utf-8")
 

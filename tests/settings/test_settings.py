@@ -59,6 +59,7 @@ SHEET = "sample\tlr\tlr_segmentation\thr\thr_segmentation\n"
             {"segmentations": {"labels": {0: "pore"}}},
             "segmentations: found 'labels' without a name",
         ),
+        ({"segmentations": {"labels": {"lables": {0: "pore"}}}}, "Did you mean 'labels'"),
         ({"train": {"all": {"tied_phases": ["quarz"]}}}, "stages.1.tied_phases: .*phase 'quarz'"),
         ({"train": {"stages": {6: {"epochs": 2}}}}, r"found \[6\], expected stages from 1 to 5"),
         (TWO_PHASES, "describe.descriptors: found triple_phase_boundary, expected three phases"),
@@ -177,9 +178,12 @@ def test_images_that_are_kept_from_training_are_others_than_those_of_training(
     apart = Sample.read(given | {"hr_test": f"{tmp_path}/c.tif"}, "samples.tsv")
     assert apart.reference == "hr_test"
     assert [Path(file).name for file in apart.hr_test_files()] == ["c.tif"]
-    both = Sample.read(given | {"hr_test": f"{tmp_path}/*.tif"}, "samples.tsv")
-    with pytest.raises(InputError, match=r"hr_test: found .*a\.tif, which 'hr' has too"):
-        both.hr_test_files()
+    assert Sample.read(given | {"hr_test": ";"}, "samples.tsv").reference == "hr"
+    (tmp_path / "link.tif").symlink_to(tmp_path / "a.tif")
+    for pattern in (f"{tmp_path}/*.tif", f"{tmp_path}/link.tif", f"{tmp_path}/../*/b.tif"):
+        both = Sample.read(given | {"hr_test": pattern}, "samples.tsv")
+        with pytest.raises(InputError, match=r"hr_test: found .*\.tif, which 'hr' has too"):
+            both.hr_test_files()
 
 
 def test_what_ships_is_valid() -> None:

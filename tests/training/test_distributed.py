@@ -78,13 +78,27 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
         distributed.device()
 
 
+RANKS = Path(__file__).parents[2] / "workflow" / "scripts" / "ranks.sh"
+
+
 def test_ranks_that_nodes_cannot_share_evenly_are_refused() -> None:
-    script = Path(__file__).parents[2] / "workflow" / "scripts" / "ranks.sh"
-    done = subprocess.run(
-        [script, "3", "2", "8", "train"], check=False, capture_output=True, text=True
-    )
+    asked = [RANKS, "3", "2", "8", "train", "{}", "--out", "w"]
+    done = subprocess.run(asked, check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert "train.ranks is 3, which 2 nodes cannot share evenly" in done.stderr
+
+
+@pytest.mark.parametrize(("ranks", "each"), [(1, 8), (2, 4), (3, 2)])
+def test_ranks_of_a_machine_share_its_threads(tmp_path: Path, ranks: int, each: int) -> None:
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    done = subprocess.run(
+        [RANKS, str(ranks), "1", "8", "train", "{}", "--out", "w"],
+        check=True, capture_output=True, text=True,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.stdout.split("step.py ")[1] == f"train {{}} --threads {each} --out w\n"
+    assert (f"--nproc-per-node {ranks}" in done.stdout) == (ranks > 1)
 
 
 def test_fewer_cores_than_ranks_leave_each_a_thread(tmp_path: Path) -> None:

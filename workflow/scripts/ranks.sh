@@ -4,13 +4,13 @@
 # of a Slurm job (whose profile says `mpi: srun`), each with so many THREADS.
 set -euo pipefail
 script=$(dirname "${BASH_SOURCE[0]}")/step.py
-ranks=$1 nodes=$2 threads=$3
-shift 3
+ranks=$1 nodes=$2 threads=$3 step=$4 values=$5
+shift 5
 if ((ranks % nodes)); then
     echo "octolith: train.ranks is $ranks, which $nodes nodes cannot share evenly" >&2
     exit 1
 fi
-set -- "$@" --threads $((threads * nodes / ranks))
+set -- "$step" "$values" --threads $((threads * nodes / ranks)) "$@"
 if [ "$ranks" = 1 ]; then
     exec python "$script" "$@"
 elif [ "$nodes" = 1 ]; then

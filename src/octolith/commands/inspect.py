@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from octolith.segmentation import Histogram, grey_range, recipe, suggestion
+from octolith.commands.suggest import pasted
+from octolith.segmentation import Histogram, grey_range, suggestion
 from octolith.volumes import Volume, open_volume, parse_reader
 from octolith.volumes.disk import size_in_words
 from octolith.volumes.raw import misread_as
@@ -110,7 +111,7 @@ def _show(facts: dict[str, Any]) -> None:
         console.print(f"! {remark}", soft_wrap=True)
     if "suggestion" in facts:
         console.print("\nFor the configuration:")
-        console.print(recipe(facts["suggestion"], "scan"), soft_wrap=True, markup=False)
+        console.print(pasted(facts["suggestion"], "scan"), soft_wrap=True, markup=False)
 
 
 def _label_table(facts: dict[str, Any]) -> Table:

@@ -93,8 +93,10 @@ def _longest(plan: Plan, settings: Config) -> str:
     jobs, ranks, hours = settings.train.jobs, settings.train.ranks, stages.seconds / 3600
     unit, each = ("GPU", ranks) if settings.gpu else ("core", 4 * ranks)
     return (
-        f"Training at the very most: {stages.jobs} stages × {jobs} jobs × {hours:g} h × {each} "
-        f"{unit}(s) = {stages.jobs * jobs * hours * each:g} {unit} hours (train.jobs, train.ranks)."
+        f"Training at most: {stages.jobs} stages × {jobs} jobs × {hours:g} h × {each} "
+        f"{unit}(s) = {stages.jobs * jobs * hours * each:g} {unit} hours (train.jobs, "
+        "train.ranks), with jobs as long as the rule asks: a profile's `runtime` of train counts "
+        "instead."
     )
 
 

@@ -12,15 +12,7 @@ import typer
 
 from octolith import figures
 from octolith.phases import Phases
-from octolith.segmentation import (
-    Bands,
-    Histogram,
-    Parts,
-    grey_range,
-    recipe,
-    suggest_bands,
-    suggestion,
-)
+from octolith.segmentation import Bands, Histogram, Parts, grey_range, suggest_bands, suggestion
 from octolith.segmentation.drawing import draw_bands, draw_histogram
 from octolith.slabs import read_slabs
 from octolith.volumes import open_images, open_volume, parse_reader
@@ -49,7 +41,7 @@ def suggest(
     with _parts(image, images, reader) as parts:
         histogram = Histogram.of(parts(), grey_range(parts(), image))
     line = suggestion(histogram, names.names, image)
-    typer.echo(recipe(line, "images" if images else "scan"))
+    typer.echo(pasted(line, "images" if images else "scan"))
     if figure is not None:
         bands = Bands.of(suggest_bands(histogram, names.names, image), names)
         drawing, ((axis,),) = figures.new(width=6, height=3.5)
@@ -57,6 +49,11 @@ def suggest(
         draw_bands(axis, bands, names)
         for path in figures.save(drawing, figure):
             typer.echo(f"Look at {path}", err=True)
+
+
+def pasted(line: str, name: str) -> str:
+    """A suggested line under a name, as it stands in the configuration."""
+    return f"  # under `segmentations`; the sample sheet names it\n  {name}:\n    {line}"
 
 
 @contextmanager

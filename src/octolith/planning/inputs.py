@@ -57,25 +57,26 @@ def check_sample(config: Config, sample: Sample, shape: Triple, voxel_um: float)
             f"at least {config.train.cube} along each axis, the cube that training sees",
             "Crop less, or lower train.lr_cube.",
         )  # fmt: skip
-    for column, files in (("hr", sample.hr_files()), ("hr_test", sample.hr_test_files())):
-        if files:
-            _check_images(config, f"{where}: {column}", files, sample.hr_voxel_um, voxel_um)
+    shapes, pixel_um = _headers(f"{where}: hr", sample.hr_files(), config.scale, sample, voxel_um)
+    for name, edges in shapes.items():
+        fine = tuple(round(edge * pixel_um * config.scale / voxel_um) for edge in edges)
+        require_crop(name, fine, voxel_um / config.scale, config.train.cube * config.scale)
+    if kept := sample.hr_test_files():
+        _headers(f"{where}: hr_test", kept, config.scale, sample, voxel_um)
 
 
-def _check_images(
-    config: Config, where: str, files: list[str], given_um: float | None, voxel_um: float
-) -> None:
-    """2D images must have a pixel size, pixels no larger than SR voxels, and a crop's size."""
-    shapes, pixel_um = headers(files, given_um)
+def _headers(
+    where: str, files: list[str], scale: int, sample: Sample, voxel_um: float
+) -> tuple[dict[str, tuple[int, int]], float]:
+    """Shapes and pixel size of 2D images, whose pixels must be no larger than SR voxels."""
+    shapes, pixel_um = headers(files, sample.hr_voxel_um)
     if pixel_um is None:
         raise InputError(
             where, "no pixel size in the files", "the edge of a pixel in µm",
             "Give it in the sample sheet, column hr_voxel_um.",
         )  # fmt: skip
-    _require_finer_pixels(where, config.scale, voxel_um, pixel_um)
-    for name, edges in shapes.items():
-        fine = tuple(round(edge * pixel_um * config.scale / voxel_um) for edge in edges)
-        require_crop(name, fine, voxel_um / config.scale, config.train.cube * config.scale)
+    _require_finer_pixels(where, scale, voxel_um, pixel_um)
+    return shapes, pixel_um
 
 
 def _check_describe(settings: DescribeSettings, where: str, truth: str) -> None:

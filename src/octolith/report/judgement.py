@@ -16,7 +16,7 @@ from octolith.report.charts import chosen_epoch
 from octolith.report.run import Run
 from octolith.report.views import AXES, Box
 from octolith.report.words import descriptor_name, enumerated, number, pair, percent
-from octolith.volumes import OUTSIDE
+from octolith.volumes import OUTSIDE, ImageSet
 
 # A mean over HR images is called uncertain above this standard error, relative to the mean.
 UNCERTAIN = 0.1
@@ -215,7 +215,8 @@ def cautions(
     return [
         *_circular(run),
         *_against(scores(rows)),
-        *_few_images(run),
+        *_few_images(run.learnt, run, "2D images to learn from"),
+        *(_few_images(run.hr, run, "HR images") if run.sample.hr_test else []),
         *_missing_phases(run, fractions),
         *_imprint(run, box),
         *_closed(run),
@@ -251,20 +252,18 @@ def _against(found: list[Score]) -> list[str]:
     return words
 
 
-def _few_images(run: Run) -> list[str]:
+def _few_images(images: ImageSet, run: Run, what: str) -> list[str]:
     pore = run.phases.pore_code
     shares = [float((image == pore).sum() / max(1, (image != OUTSIDE).sum()))
-              for image in run.hr.images]  # fmt: skip
+              for image in images.images]  # fmt: skip
     if len(shares) < 3:
-        return [
-            f"There are only {len(shares)} HR images: nothing says how representative they are."
-        ]
+        return [f"There are only {len(shares)} {what}: nothing says how representative they are."]
     mean = float(np.mean(shares))
     error = float(np.std(shares, ddof=1) / math.sqrt(len(shares)))
     if error <= UNCERTAIN * mean:
         return []
     return [
-        f"The {len(shares)} HR images differ much in porosity ({percent(min(shares))} to "
+        f"The {len(shares)} {what} differ much in porosity ({percent(min(shares))} to "
         f"{percent(max(shares))}; mean {percent(mean)} ± {percent(error)}): the reference itself "
         "is uncertain, and more images would help more than more training."
     ]

@@ -92,6 +92,11 @@ class Page:
         ]
 
     @property
+    def images(self) -> Table:
+        """The 2D images."""
+        return image_table(self.run)
+
+    @property
     def tables(self) -> list[Table]:
         """What is saved beside the page."""
         some = [self.nodes, self.steps, self.checksums, *([self.network] if self.network else [])]
@@ -101,7 +106,7 @@ class Page:
             comparison_table(self.verdicts),
             fraction_table(self.fractions),
             overlap_table(self.overlaps),
-            image_table(self.run),
+            self.images,
         ]
 
 

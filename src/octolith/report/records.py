@@ -36,7 +36,8 @@ PAPERS = (
         "E. Ugolkov, X. He, H. Kwak, H. Hoteit",
         "Memory-Efficient Super-Resolution of 3D Micro-CT Images Using Octree-Based GANs: "
         "Enhancing Resolution and Segmentation Accuracy",
-        "preprint", "", "The method: octree generator, progressive training.",
+        "arXiv, 2025", "10.48550/arXiv.2505.18664",
+        "The method: octree generator, progressive training.",
     ),
     Paper(
         "H. Amiri, I. Vasconcelos, Y. Jiao, P.-E. Chen, O. Plümper",

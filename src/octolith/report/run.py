@@ -37,7 +37,8 @@ class Run:
     ----------
     lr, sr, truth : label volumes; ``sr`` has one a realisation.
     given : ``lr`` and ``truth`` as ingested, grey or labels.
-    hr : as labels, the microscope images that SR is held against.
+    hr, learnt : as labels, the microscope images that SR is held against, and those that it is
+        learnt from: the same, unless some are kept from training.
     comparison : a row for each thing compared with HR or truth (docs/architecture.md).
     descriptors : name -> tidy table over patches.
     networks : ``LR``, ``SR``, ``truth`` -> properties of the pore network and of transport, their
@@ -57,6 +58,7 @@ class Run:
     truth: Volume | None
     given: dict[str, Volume]
     hr: ImageSet
+    learnt: ImageSet
     comparison: pd.DataFrame
     descriptors: dict[str, pd.DataFrame]
     networks: dict[str, pd.DataFrame]
@@ -141,6 +143,7 @@ def open_run(config: Config, sample: Sample) -> Iterator[Run]:
                 if (volume := optional(layout.image(name))) is not None
             },
             hr=read_images(_required(layout.labels(sample.reference))),
+            learnt=read_images(_required(layout.hr_labels)),
             comparison=_table(layout.comparison, COMPARED),
             descriptors={
                 name: read_table(_required(layout.descriptor(name)))

@@ -80,16 +80,24 @@ def overlap_table(rows: list[judgement.Overlap]) -> Table:
 
 
 def image_table(run: Run) -> Table:
-    """The HR images, with their sizes."""
-    frame = pd.DataFrame(
-        {
-            "name": run.hr.names,
-            "height": [image.shape[0] for image in run.hr.images],
-            "width": [image.shape[1] for image in run.hr.images],
-            "pixel_um": run.hr.pixel_um,
-        }
-    )
-    return _plain("images", frame)
+    """The 2D images, what they are for, and their sizes."""
+    if run.sample.hr_test:
+        sets = {"training": run.learnt, "comparison (HR)": run.hr}
+    else:
+        sets = {"training and comparison (HR)": run.hr}
+    frames = [
+        pd.DataFrame(
+            {
+                "name": images.names,
+                "for": what,
+                "height": [image.shape[0] for image in images.images],
+                "width": [image.shape[1] for image in images.images],
+                "pixel_um": images.pixel_um,
+            }
+        )
+        for what, images in sets.items()
+    ]
+    return _plain("images", pd.concat(frames, ignore_index=True))
 
 
 def fraction_table(fractions: dict[str, dict[str, float]]) -> Table:

@@ -6,7 +6,7 @@ from octolith.segmentation.denoising import denoise, halo, noise_level
 from octolith.segmentation.histogram import Histogram, grey_range
 from octolith.segmentation.resampling import resample
 from octolith.segmentation.segmenter import Parts, Segmenter
-from octolith.segmentation.suggestion import recipe, suggest_bands, suggestion
+from octolith.segmentation.suggestion import suggest_bands, suggestion
 
 __all__ = [
     "UNKNOWN",
@@ -20,7 +20,6 @@ __all__ = [
     "halo",
     "map_labels",
     "noise_level",
-    "recipe",
     "resample",
     "suggest_bands",
     "suggestion",

@@ -62,11 +62,6 @@ def _outward(level: float, rounding: str) -> float:
     return float(exact.quantize(unit, rounding=rounding))
 
 
-def recipe(line: str, name: str) -> str:
-    """What to paste into the configuration, of a suggested line."""
-    return f"segmentations:\n  {name}: # so named in the sample sheet\n    {line}"
-
-
 def suggestion(histogram: Histogram, names: Sequence[str], where: object) -> str:
     """A line of YAML to paste under a name in ``segmentations``.
 

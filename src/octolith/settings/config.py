@@ -55,10 +55,10 @@ class Config(Settings):
     @classmethod
     def _named(cls, recipes: object) -> object:
         """A recipe that stands where its name should."""
-        fields = set(SegmentationSettings.model_fields)
-        for key in ("bands", "labels"):
+        for key, holds in (("bands", list), ("labels", str)):
             found = recipes.get(key) if isinstance(recipes, Mapping) else None
-            if isinstance(found, Mapping) and found and not set(found) & fields:
+            values = found.values() if isinstance(found, Mapping) else ()
+            if any(isinstance(value, holds) for value in values):
                 raise FieldError(
                     f"{key!r} without a name", "a name, and the recipe under it",
                     f"Write segmentations: {{scan: {{{key}: …}}}}, and scan in the sample sheet.",

@@ -73,7 +73,8 @@ class Sample(Settings):
         InputError : a pattern that matches no file, or one that is among `hr_files`.
         """
         found = list(_files(self.sample, "hr_test", self.hr_test))
-        seen = sorted(set(found) & set(self.hr_files())) if found else []
+        learnt = {Path(file).resolve() for file in self.hr_files()} if found else set()
+        seen = [file for file in found if Path(file).resolve() in learnt]
         if seen:
             raise InputError(
                 f"sample {self.sample!r}: hr_test", f"{seen[0]}, which 'hr' has too",
@@ -84,7 +85,7 @@ class Sample(Settings):
     @property
     def reference(self) -> str:
         """The column of the images that SR is held against."""
-        return "hr_test" if self.hr_test else "hr"
+        return "hr_test" if _split(self.hr_test) else "hr"
 
     def hr_file_axes(self) -> list[str] | None:
         """For each of `hr_files` the axes that it is perpendicular to; None: not said."""
