@@ -44,7 +44,7 @@ install: $(VENV)/installed-workflow ## The workflow and the octolith command, in
 # ---- the chain -------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(VENV)/installed-workflow ## A phantom sandstone from grey scan to report: 20 minutes on two cores
+demo: $(VENV)/installed-workflow ## A phantom sandstone from grey scan to report: 20 minutes to an hour on two cores
 	@echo "1/2  A phantom sandstone, its coarse scan and its microscope images"
 	@test -f $(DEMO)/samples.tsv || octolith phantom $(DEMO) --recipe demo --images 12 --image-size 384
 	@echo "2/2  Super-resolving it"
