@@ -66,8 +66,7 @@ rule segment_images:
         source=source_digest("octolith.steps.segment"),
         figure=RUN.figure("segment", "{images}"),
     message:
-        lambda wildcards: f"{wildcards.sample}: phases of the HR images"
-        + " kept from training" * (wildcards.images == "hr_test")
+        "{wildcards.sample}: phases of the {wildcards.images} images"
     shell:
         "step segment.segment_images {params.values:q} --paths {input.images:q}"
         " --out_h5 {output.labels:q} --figure_stem {params.figure:q} &> {log:q}"

@@ -167,7 +167,7 @@ def one_sample_removed(checkout):
 
 PYRAMIDS = {f"pyramid of the HR images, stage {n} of 3" for n in (1, 2, 3)}
 HR = {
-    "phases of the HR images",
+    "phases of the hr images",
     "picture of the pyramid",
     *PYRAMIDS,
     *stages(1, 2, 3),
