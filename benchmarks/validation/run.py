@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from validation.sections import Panels
 from validation.unpaired import UNPAIRED, Unpaired, plane
 
 CUT = 96  # fine voxels along the edge of a picture
+TITLE_WIDTH = 28  # letters
 WIDE_CUT = 512  # of one of an unpaired case, whose features are as much larger
 
 
@@ -105,6 +107,6 @@ def draw(case: Case | Unpaired, made: Made, title: str, stem: Path, method: str)
 def window(labels: np.ndarray, title: str, phases: Phases, width: float, stem: Path) -> None:
     """Draw (y, x) labels, ``width`` inches wide."""
     figure, axes = figures.new(1, 1, width=width, height=width + 0.1)
-    figures.show_labels(axes[0][0], labels, phases, 1.0, title)
+    figures.show_labels(axes[0][0], labels, phases, 1.0, fill(title, TITLE_WIDTH))
     axes[0][0].set_xlabel("fine voxels")
     figures.save(figure, stem, ("png",))
