@@ -57,9 +57,7 @@ rule segment_images:
             pixel_um_target=lambda wildcards: fine_um(wildcards.sample),
             pixel_um_given=lambda wildcards: SAMPLES[wildcards.sample].hr_voxel_um,
             axes=hr_axes,
-            crop=lambda wildcards: (
-                CONFIG.train.cube * CONFIG.scale if wildcards.images == "hr" else 1
-            ),
+            crop=CONFIG.train.cube * CONFIG.scale,
             learnt=lambda wildcards: wildcards.images == "hr",
         ),
         content=fingerprint(hr_files),

@@ -8,11 +8,10 @@ from statistics import median
 from validation.cases import CASES
 from validation.methods import TITLES
 from validation.records import Record, error
-from validation.targets import ALSO, INTERPOLATIONS, NAMES, OF_MINERALS, ROCKS
+from validation.targets import INTERPOLATIONS, MEASURES, OF_MINERALS, ROCKS, minerals_of
 
 All = Mapping[tuple[str, str], Record]
 
-MEASURES = NAMES | ALSO
 PEERS = {"the best interpolation": INTERPOLATIONS, "the dense GAN of 10 minutes": ("dense",)}
 
 
@@ -49,19 +48,13 @@ def ratios(records: All, rock: str, peer: str, name: str, minerals: bool = False
     """
     found = []
     for case in compared(records, rock, peer):
-        for phase in _minerals(records[case, rock]) if minerals else ["pore"]:
+        for phase in minerals_of(records[case, rock]) if minerals else ["pore"]:
             own = error(records[case, rock], name, phase)
             others = [error(records[case, method], name, phase) for method in PEERS[peer]]
             known = [other for other in others if other is not None]
             if own is not None and known and min(known) > 0:
                 found.append(own / min(known))
     return found
-
-
-def _minerals(record: Record) -> list[str]:
-    """Of a rock of more than two phases: the grain of a binary one is what its pore is not."""
-    _, *others = [row["phase"] for row in record["measures"] if row["measure"] == "iou"]
-    return others if len(others) > 1 else []
 
 
 def _cell(found: list[float]) -> str:

@@ -32,6 +32,7 @@ ALSO = {
     "euler_number": "Euler number",
     "diffusivity": "diffusivity",
 }
+MEASURES = NAMES | ALSO  # of the pore
 OF_MINERALS = {"iou": "IoU", "volume_fraction": "volume fraction", "specific_surface": "surface"}
 
 
@@ -69,6 +70,12 @@ def targets(case: str, method: str, records: All) -> dict[str, Target]:
         varies = None if other is None else error(other, name, "pore")
         found[name] = Target(own, limit, own <= limit, varies is not None and varies > limit)
     return found
+
+
+def minerals_of(record: Record) -> list[str]:
+    """Of a rock of more than two phases: the grain of a binary one is what its pore is not."""
+    _, *others = [row["phase"] for row in record["measures"] if row["measure"] == "iou"]
+    return others if len(others) > 1 else []
 
 
 def iou(record: Record) -> float:
@@ -156,14 +163,12 @@ def _count_worse(ours: Record, nearest: Record) -> tuple[int, int]:
 
 def _worse(ours: Record, nearest: Record) -> Iterator[str]:
     """The errors that are no less than nearest's: all of the pore's, some of the minerals'."""
-    pore, *minerals = [row["phase"] for row in ours["measures"] if row["measure"] == "iou"]
-    asked = [(name, pore, words) for name, words in (NAMES | ALSO).items()]
-    if len(minerals) > 1:  # the grain of a binary rock is what its pore is not
-        asked += [
-            (name, mineral, f"{mineral}'s {words}")
-            for mineral in minerals
-            for name, words in OF_MINERALS.items()
-        ]
+    asked = [(name, "pore", words) for name, words in MEASURES.items()]
+    asked += [
+        (name, mineral, f"{mineral}'s {words}")
+        for mineral in minerals_of(ours)
+        for name, words in OF_MINERALS.items()
+    ]
     for name, phase, words in asked:
         own, base = (error(record, name, phase) for record in (ours, nearest))
         if own is not None and base and own >= base:

@@ -187,6 +187,7 @@ class TestImages:
             "sees at once. Leave the image out, or train on smaller cubes (train.lr_cube)."
         )
         assert not (tmp_path / "hr.h5").exists()
+        assert len(self.segmented(tmp_path, paths, crop=64, learnt=False).images) == 2
 
     def test_a_phase_that_no_image_shows(self, tmp_path, images):
         with pytest.raises(InputError, match="found no pixel of quartz, expected each phase in"):

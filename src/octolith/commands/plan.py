@@ -31,8 +31,8 @@ def plan(
 
     It reads the headers of the images, not what is in them. Until a sample is trained, the number
     of nodes is guessed from its HR images or, before those are segmented, from paper 1; say it
-    again then.
-    Ends with status 1 if an image does not fit the configuration, or the results the disk.
+    again then. Ends with status 1 if an image does not fit the configuration, or the results do not
+    fit on the disk.
 
     Example: `octolith plan config/config.yaml`
     """

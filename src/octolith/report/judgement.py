@@ -216,7 +216,7 @@ def cautions(
         *_circular(run),
         *_against(scores(rows)),
         *_few_images(run.learnt, run, "2D images to learn from"),
-        *(_few_images(run.hr, run, "HR images") if run.sample.hr_test else []),
+        *(_few_images(run.hr, run, "HR images") if run.keeps_back else []),
         *_missing_phases(run, fractions),
         *_imprint(run, box),
         *_closed(run),
@@ -226,7 +226,7 @@ def cautions(
 
 
 def _circular(run: Run) -> list[str]:
-    if run.sample.hr_test or run.truth is not None:
+    if run.keeps_back or run.truth is not None:
         return []
     return [
         "HR are the images that training learned from: that SR comes closer to them is what "

@@ -68,6 +68,11 @@ class Run:
     jobs: pd.DataFrame
 
     @property
+    def keeps_back(self) -> bool:
+        """Whether HR are images that training has never seen."""
+        return self.sample.reference != "hr"
+
+    @property
     def scale(self) -> int:
         """Edge of an LR voxel in SR voxels."""
         return self.config.scale
@@ -128,6 +133,7 @@ def open_run(config: Config, sample: Sample) -> Iterator[Run]:
         sr = [labels(layout.sr_labels(0)), *(labels(p) for p in further if Path(p).is_file())]
         _check_shapes(lr, sr, config.scale)
         numbers = _groups(config, lr)
+        learnt = read_images(_required(layout.hr_labels))
         known = ["truth"] if sample.truth else []
         yield Run(
             config=config,
@@ -142,8 +148,12 @@ def open_run(config: Config, sample: Sample) -> Iterator[Run]:
                 for name in ("lr", *known)
                 if (volume := optional(layout.image(name))) is not None
             },
-            hr=read_images(_required(layout.labels(sample.reference))),
-            learnt=read_images(_required(layout.hr_labels)),
+            hr=(
+                read_images(_required(layout.labels(sample.reference)))
+                if sample.reference != "hr"
+                else learnt
+            ),
+            learnt=learnt,
             comparison=_table(layout.comparison, COMPARED),
             descriptors={
                 name: read_table(_required(layout.descriptor(name)))
@@ -265,7 +275,7 @@ def _wanted(job: str, config: Config, sample: Sample, numbers: range) -> bool:
     }
     dropped = {*DESCRIPTORS, *MORE_DESCRIPTORS} - {*config.describe.descriptors}
     dropped |= set() if sample.truth else {"truth"}
-    dropped |= set() if sample.hr_test else {"hr_test"}
+    dropped |= set() if sample.reference == "hr_test" else {"hr_test"}
     dropped |= set() if config.network.transport else {"transport"}
     exported = tuple(EXPORT_SUFFIXES[form] for form in config.export.formats)
     if job.startswith("export-") and not job.endswith(exported):

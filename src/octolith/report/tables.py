@@ -81,7 +81,7 @@ def overlap_table(rows: list[judgement.Overlap]) -> Table:
 
 def image_table(run: Run) -> Table:
     """The 2D images, what they are for, and their sizes."""
-    if run.sample.hr_test:
+    if run.keeps_back:
         sets = {"training": run.learnt, "comparison (HR)": run.hr}
     else:
         sets = {"training and comparison (HR)": run.hr}

@@ -89,13 +89,13 @@ def segment_images(
         more than a hundredth) are resampled by nearest neighbour.
     pixel_um_given : of the images; None: as the files say.
     axes : of an anisotropic rock, for each path the axes that its images are perpendicular to.
-    crop : edge, in wanted pixels, of what the critic sees: no image may be smaller.
+    crop : edge, in wanted pixels, of what the critic sees: no image to be learnt may be smaller.
     learnt : whether it is what training sees, so that each phase has to be in one of them.
 
     Raises
     ------
-    InputError : as in `segment`; no pixel size; an image smaller than the crop; a phase that is to
-        be learnt and that no image shows.
+    InputError : as in `segment`; no pixel size; of what is to be learnt, an image smaller than the
+        crop, or a phase that no image shows.
     """
     given = open_images(";".join(paths), pixel_um_given, axes)
     where = f"{paths[0]} …" if len(paths) > 1 else paths[0]
@@ -122,8 +122,9 @@ def segment_images(
             "%s: %d image(s) resampled from pixels of %g µm to %g µm by nearest neighbour",
             where, len(labels), pixel, pixel_um_target,
         )  # fmt: skip
-    for name, image in zip(given.names, labels, strict=True):
-        require_crop(name, image.shape, pixel_um_target, crop)
+    if learnt:
+        for name, image in zip(given.names, labels, strict=True):
+            require_crop(name, image.shape, pixel_um_target, crop)
     write_images(
         out_h5, labels, pixel_um_target, phases=phases, names=given.names, axes=given.axes
     )  # fmt: skip
