@@ -53,8 +53,8 @@ def plan(
         console.print(
             f"Time is as on {machine}. Of training it is the limit of a job, from which the next "
             "one goes on: how long a stage takes, and its GPU memory, are not estimated. The steps "
-            "before training, `describe`, `network` and the report come on top: their rules say how "
-            "much they ask for."
+            "before training, `describe`, `network` and the report come on top: their rules say "
+            "how much they ask for."
         )
     _require_disk(plans, settings.results)
 
