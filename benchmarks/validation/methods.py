@@ -151,13 +151,16 @@ def octolith(
     return Made(volumes, seconds, each, {"settings": changes})
 
 
-def smoothed(case: Case, folder: Path, threads: int, **how: Any) -> Made:
-    """Octolith, and then the step `smooth`; ``how``, its settings."""
+def smoothed(case: Rock, folder: Path, threads: int, **how: Any) -> Made:
+    """Octolith, and then the step `smooth`; ``how``, its settings.
+
+    A section is one LR voxel thick, and its middle plane is what it would be in the whole volume.
+    """
     made = octolith(case, folder.with_name("octolith"), threads)
     began = time.perf_counter()
     settings = SmoothSettings.model_validate(how)
     volumes = [smooth(volume, len(case.phases), settings)[0] for volume in made.volumes]
-    each = (time.perf_counter() - began) / len(volumes)
+    each = (time.perf_counter() - began) / case.realisations
     return Made(volumes, made.training_s, made.inference_s + each, {"smooth": how})
 
 
@@ -268,15 +271,14 @@ def moved(block: Cut, by: Sequence[int]) -> Cut:
 
 # What is made with the training of the method `octolith`.
 SAME_TRAINING = ("likeliest", "smoothed", "median")
-# They need a truth, or all of a volume rather than one plane of it.
-OF_A_VOLUME = ("elsewhere", "supervised", "smoothed", "median")
+OF_A_TRUTH = ("elsewhere", "supervised")
 
 
 def fits(case_name: str, method: str) -> bool:
     """Whether a method makes something that a case can judge."""
     if method == "supervised":
         return case_name not in UNPAIRED and "phantom" not in case_name
-    return case_name not in UNPAIRED or method not in OF_A_VOLUME
+    return case_name not in UNPAIRED or method not in OF_A_TRUTH
 
 
 METHODS: dict[str, tuple[str, Method]] = {

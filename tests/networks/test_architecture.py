@@ -235,6 +235,19 @@ def test_how_sure_the_lr_image_is_by_hand() -> None:
     torch.testing.assert_close(sure.reshape(4, 4, 4), expected)
 
 
+@pytest.mark.parametrize(("codes", "lowest"), [((0, 1), 0.875), ((1, 2), 1.0)])
+def test_phases_that_the_lr_image_does_not_tell_apart_count_as_one(
+    codes: tuple[int, int], lowest: float
+) -> None:
+    """It knows where the pore begins, and nothing of where one mineral meets another."""
+    generator = small()
+    generator.stages[0].told.copy_(torch.tensor([True, False, False]))
+    labels = torch.full((1, 4, 4, 4), codes[0], dtype=torch.uint8)
+    labels[:, 2:] = codes[1]
+    block = Block(labels, torch.zeros(1, 3, dtype=torch.int64), ((0, 0, 0), (4, 4, 4)), 1)
+    assert generator(block, 1).sure.min() == pytest.approx(lowest)
+
+
 def test_another_seed_draws_another_rock_between_the_same_coarse_nodes() -> None:
     generator = small(decision_noise=1.0, noise=0)
     one, same, other = (generator(block_of(6, seed), 3).octree for seed in (1, 1, 2))

@@ -95,7 +95,7 @@ class Growth:
     ----------
     octree : of the core alone, in the core's own coordinates.
     logits : (n, K+1) of the finest level's nodes.
-    sure : (n,) how much of each node's surroundings the LR image gives to one phase, at most 1.
+    sure : (n,) how sure the LR image is of each node (`Growing.surely`).
     noise : (n, K+1) that was added to the logits to draw classes; None: they were decided.
     computed : nodes computed at each depth, those of the halo included.
     """
@@ -247,16 +247,32 @@ class Growing(nn.Module):
 
     Attributes
     ----------
-    refined_below : a node is mixed, whatever its logits, where the LR image gives less than this
-        of its surroundings to one phase; calibration sets it.
+    refined_below : a node is mixed, whatever its logits, of which the LR image is less sure than
+        this; calibration sets it.
+    told : (K,) the phases that the LR image tells from all others; calibration sets them, too.
     """
 
     recompute = False
     refined_below: Tensor
+    told: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, phases: int) -> None:
         super().__init__()
         self.register_buffer("refined_below", torch.zeros(()))
+        self.register_buffer("told", torch.ones(phases, dtype=torch.bool))
+
+    def surely(self, lr: Tensor) -> Tensor:
+        """How sure the LR image is of each node, (n,), at most 1.
+
+        It is the largest share of a phase around it. Phases that LR does not tell apart count as
+        one: where it sees them meet, it knows no better than the network.
+
+        Parameters
+        ----------
+        lr : (n, K) phases of the LR image around each node.
+        """
+        others = lr.masked_fill(self.told, 0).sum(1)
+        return torch.maximum(lr.masked_fill(~self.told, 0).amax(1), others)
 
     def layer(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Apply a layer, its normalisation and its activation."""
@@ -276,7 +292,7 @@ class Nodes(NamedTuple):
     ----------
     features : (n, c).
     logits : (n, K+1).
-    sure : (n,) the largest share of a phase in the LR image around a node.
+    sure : (n,) how sure the LR image is of each (`Growing.surely`).
     """
 
     features: Tensor
@@ -288,7 +304,7 @@ class FirstStage(Growing):
     """Dense convolutions on the LR grid (paper 1, table A1, stage 1)."""
 
     def __init__(self, settings: GeneratorSettings, phases: int) -> None:
-        super().__init__()
+        super().__init__(phases)
         a, b = settings.widths[0]
         k = settings.first_kernel
         self.phases, self.context = phases, settings.context
@@ -307,7 +323,7 @@ class FirstStage(Growing):
         features = self.convolve(x).movedim(1, -1)[level.batch_index, z, y, c]
         lr = interpolate(labels, level, self.phases, 0)
         logits = self.classify(join(features, [lr] if self.context else []))
-        return Nodes(features, logits, lr.amax(1))
+        return Nodes(features, logits, self.surely(lr))
 
     def convolve(self, x: Tensor) -> Tensor:
         """X (batch, K+noise, z, y, x) -> features (batch, c, z, y, x)."""
@@ -327,7 +343,7 @@ class Refinement(Growing):
         self, settings: GeneratorSettings, phases: int, c_in: int, widths: tuple[int, int],
         last: bool,
     ) -> None:  # fmt: skip
-        super().__init__()
+        super().__init__(phases)
         a, b = widths
         self.phases = phases
         self.context, self.neighbours = settings.context, settings.neighbours
@@ -359,7 +375,7 @@ class Refinement(Growing):
         x = join(x, around)
         x = self.layer(lambda x: functional.relu(self.norm2(self.conv1(x, families))), x)
         x = self.layer(lambda x: functional.relu(self.norm3(self.conv2(x, families))), x)
-        return Nodes(x, self.classify(join(x, around)), lr.amax(1))
+        return Nodes(x, self.classify(join(x, around)), self.surely(lr))
 
 
 def join(features: Tensor, around: list[Tensor]) -> Tensor:

@@ -162,9 +162,9 @@ class StageSettings(Settings):
         1.0,
         ge=1,
         description="How many times as much is refined as the stage calls mixed, when it is "
-        "trained: the nodes, too, that the LR image is least sure of. What is not refined is never "
-        "mended. Costs as much more memory and time in all later stages; does nothing without "
-        "`calibrate`. The paper does not.",
+        "trained: the nodes, too, that the LR image is least sure of (phases that are not tied "
+        "count as one). What is not refined is never mended. Costs as much more memory and time "
+        "in all later stages; does nothing without `calibrate`. The paper does not.",
     )
     ema: float = Field(0.999, ge=0, lt=1, description="Moving average of the generator; 0: none.")
     clip: float = Field(0.0, ge=0, description="Largest gradient norm; 0: no clipping.")

@@ -127,8 +127,9 @@ def refined_below(found: Sample, bias: np.ndarray, factor: float) -> float:
     """How sure the LR image has to be of a node, or else it is mixed whatever the network says.
 
     A critic sees that as many nodes are mixed as should be, but not whether they are the right
-    ones; what is not refined is never mended, and near an interface LR knows better. So ``factor``
-    times as much is refined: what the network says, and the nodes that LR is least sure of.
+    ones; what is not refined is never mended, and near an interface that LR shows LR knows better.
+    So ``factor`` times as much is refined: what the network says, and the nodes that LR is least
+    sure of.
 
     Parameters
     ----------
@@ -258,9 +259,11 @@ def calibrate(stage: Stage, trained: nn.Module) -> None:
     def grow(block: Block) -> Growth:
         return stage.grow(block.to(stage.device))
 
+    state = trained.state_dict()
+    told = state["told"].fill_(False)
+    told[list(stage.tied)] = True
     with stage.evaluating(trained):
         change, below = calibrated(grow, stage.cubes, hr, stage.last, stage.settings.mixed_factor)
-    state = trained.state_dict()
     state["classify.bias"] += torch.from_numpy(change).to(stage.device)
     state["refined_below"].fill_(below)
     biases = np.round(change, 3).tolist()
