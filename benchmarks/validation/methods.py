@@ -271,14 +271,13 @@ def moved(block: Cut, by: Sequence[int]) -> Cut:
 
 # What is made with the training of the method `octolith`.
 SAME_TRAINING = ("likeliest", "smoothed", "median")
-OF_A_TRUTH = ("elsewhere", "supervised")
 
 
 def fits(case_name: str, method: str) -> bool:
     """Whether a method makes something that a case can judge."""
-    if method == "supervised":
-        return case_name not in UNPAIRED and "phantom" not in case_name
-    return case_name not in UNPAIRED or method not in OF_A_TRUTH
+    if case_name in UNPAIRED:
+        return method not in ("elsewhere", "supervised")  # they need a truth
+    return method != "supervised" or "phantom" not in case_name
 
 
 METHODS: dict[str, tuple[str, Method]] = {

@@ -190,7 +190,7 @@ def _outdated(records: All) -> str:
     if not old:
         return ""
     return (
-        f"**{len(old)} of {len(ours)} measurements of Octolith** were made before its calibration "
+        f"**{len(old)} of {len(ours)} measurements of Octolith** were made before its training "
         "was mended, and not again since: they have a † ([which, and what was mended]"
         "(#measured-before-a-mend))."
     )

@@ -241,7 +241,7 @@ def test_phases_that_the_lr_image_does_not_tell_apart_count_as_one(
 ) -> None:
     """It knows where the pore begins, and nothing of where one mineral meets another."""
     generator = small()
-    generator.stages[0].told.copy_(torch.tensor([True, False, False]))
+    generator.stages[0].tied.copy_(torch.tensor([True, False, False]))
     labels = torch.full((1, 4, 4, 4), codes[0], dtype=torch.uint8)
     labels[:, 2:] = codes[1]
     block = Block(labels, torch.zeros(1, 3, dtype=torch.int64), ((0, 0, 0), (4, 4, 4)), 1)

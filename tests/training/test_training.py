@@ -247,7 +247,7 @@ def test_two_stages_train_and_leave_log_samples_and_weights(rock: Path) -> None:
     first = [k for k in before if k.startswith("generator.stages.0.")]
     assert all(torch.equal(before[k], after[k]) for k in first)
     # LR ties down the pore alone: of the rest it is not asked how sure it is.
-    assert after["generator.stages.1.told"].tolist() == [True, False]
+    assert after["generator.stages.1.tied"].tolist() == [True, False]
     labels = torch.from_numpy(blobs((10, 10, 10)))[None]
     block = Block(labels, torch.zeros(1, 3, dtype=torch.int64), ((0, 0, 0), (10, 10, 10)), 1)
     with torch.no_grad():

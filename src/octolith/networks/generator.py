@@ -249,17 +249,18 @@ class Growing(nn.Module):
     ----------
     refined_below : a node is mixed, whatever its logits, of which the LR image is less sure than
         this; calibration sets it.
-    told : (K,) the phases that the LR image tells from all others; calibration sets them, too.
+    tied : (K,) the phases that the LR image ties down, and so tells from all others; calibration
+        sets them, too.
     """
 
     recompute = False
     refined_below: Tensor
-    told: Tensor
+    tied: Tensor
 
     def __init__(self, phases: int) -> None:
         super().__init__()
         self.register_buffer("refined_below", torch.zeros(()))
-        self.register_buffer("told", torch.ones(phases, dtype=torch.bool))
+        self.register_buffer("tied", torch.ones(phases, dtype=torch.bool))
 
     def surely(self, lr: Tensor) -> Tensor:
         """How sure the LR image is of each node, (n,), at most 1.
@@ -271,8 +272,8 @@ class Growing(nn.Module):
         ----------
         lr : (n, K) phases of the LR image around each node.
         """
-        others = lr.masked_fill(self.told, 0).sum(1)
-        return torch.maximum(lr.masked_fill(~self.told, 0).amax(1), others)
+        others = lr.masked_fill(self.tied, 0).sum(1)
+        return torch.maximum(lr.masked_fill(~self.tied, 0).amax(1), others)
 
     def layer(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Apply a layer, its normalisation and its activation."""

@@ -260,8 +260,8 @@ def calibrate(stage: Stage, trained: nn.Module) -> None:
         return stage.grow(block.to(stage.device))
 
     state = trained.state_dict()
-    told = state["told"].fill_(False)
-    told[list(stage.tied)] = True
+    tied = state["tied"].fill_(False)
+    tied[list(stage.tied)] = True
     with stage.evaluating(trained):
         change, below = calibrated(grow, stage.cubes, hr, stage.last, stage.settings.mixed_factor)
     state["classify.bias"] += torch.from_numpy(change).to(stage.device)
