@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from octolith import figures
 from octolith.networks import Block, Critic, DenseTwin, Generator
-from octolith.networks.generator import FirstStage, Refinement
+from octolith.networks.stages import FirstStage, Refinement
 from octolith.octree import Families, Level, native, winograd
 from octolith.settings.training import TrainSettings
 from octolith.training.losses import gradient_penalty

@@ -297,6 +297,7 @@ METHODS: dict[str, tuple[str, Method]] = {
 ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "seed2": ("trained with another seed", {"seed": 2}),
     "voxel30": ("voxel 30", {"all": {"voxel_weight": 30.0}}),
+    "voxel100": ("voxel 100", {"all": {"voxel_weight": 100.0}}),
     "firm": ("voxel 300", {"all": {"voxel_weight": 300.0}}),
     "uncalibrated": ("no calibration", {"all": {"calibrate": False}}),
     "decided": ("no class drawn", {"generator": {"decision_noise": 0.0}}),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from rocks import TINY, growth_of, make_rock, train_stage
 
-from octolith.networks.generator import Growth
+from octolith.networks import Growth
 from octolith.octree import build
 from octolith.training import losses
 

@@ -18,8 +18,7 @@ from rocks import PHASES, TINY, blobs, growth_of, make_rock, tiny_stage, train_s
 from safetensors.torch import load_file, save_file
 
 from octolith.errors import InputError
-from octolith.networks import Block, weights
-from octolith.networks.generator import Growth
+from octolith.networks import Block, Growth, weights
 from octolith.octree import build
 from octolith.phases import Phases
 from octolith.training import (

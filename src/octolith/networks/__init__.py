@@ -2,7 +2,9 @@
 
 from octolith.blocks import halo
 from octolith.networks.critic import AxisCritics, Critic
-from octolith.networks.generator import Block, Generator, Growth, kept_statistics, parameter_count
+from octolith.networks.generator import Generator, parameter_count
+from octolith.networks.growth import Block, Growth
+from octolith.networks.layers import kept_statistics
 from octolith.networks.twin import DenseTwin
 
 __all__ = [

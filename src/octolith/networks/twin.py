@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from octolith.networks.context import interpolate
-from octolith.networks.generator import Block, FirstStage, Generator, Refinement, join
+from octolith.networks.generator import Generator
+from octolith.networks.growth import Block
+from octolith.networks.layers import join
+from octolith.networks.stages import FirstStage, Refinement
 from octolith.octree import Level
 
 
