@@ -20,7 +20,7 @@ from octolith import machine
 from octolith.errors import InputError
 from octolith.layout import Layout
 from octolith.phases import OUTSIDE, Phases
-from octolith.report import charts, judgement, pictures, pore_space, views, words
+from octolith.report import cautions, charts, judgement, pictures, pore_space, views, words
 from octolith.report.crate import write_crate
 from octolith.report.overview import read_rock
 from octolith.report.page import _training, embedded
@@ -127,9 +127,9 @@ def test_a_grid_that_shows_through_is_noticed() -> None:
     """Planes that change at every fourth face far more often than at the others."""
     rng = np.random.default_rng(0)
     inside = rng.uniform(0.04, 0.06, 60)
-    assert judgement._excess(rng.uniform(0.14, 0.16, 20), inside) == pytest.approx(3, rel=0.1)
-    assert judgement._excess(rng.uniform(0.04, 0.06, 20), inside) == 1.0
-    assert judgement._excess(np.array([]), inside) == 1.0
+    assert cautions._excess(rng.uniform(0.14, 0.16, 20), inside) == pytest.approx(3, rel=0.1)
+    assert cautions._excess(rng.uniform(0.04, 0.06, 20), inside) == 1.0
+    assert cautions._excess(np.array([]), inside) == 1.0
 
 
 def test_a_seam_is_noticed_wherever_the_field_of_view_begins() -> None:
@@ -137,10 +137,10 @@ def test_a_seam_is_noticed_wherever_the_field_of_view_begins() -> None:
     rng = np.random.default_rng(0)
     part = np.repeat(rng.integers(0, 2, (12, 24, 24)), 8, axis=0)
     noise = rng.random(part.shape) < 0.1
-    cells, blocks = judgement.grid_excess((part ^ noise)[3:], first=3, cell=8, seams=[])
+    cells, blocks = cautions.grid_excess((part ^ noise)[3:], first=3, cell=8, seams=[])
     assert cells > 2
     assert blocks == 1.0
-    cells, _ = judgement.grid_excess((part ^ noise)[3:], first=0, cell=8, seams=[])
+    cells, _ = cautions.grid_excess((part ^ noise)[3:], first=0, cell=8, seams=[])
     assert cells == 1.0
 
 
@@ -299,7 +299,7 @@ def test_a_seam_lies_where_the_volume_was_cut(rock: tuple[Config, Sample], tmp_p
         with open_volume(tmp_path / "sr.h5") as sr:
             changed = config.model_copy(update={"superresolve": cut})
             seamed = dataclasses.replace(run, config=changed, sr=[sr])
-            [caution] = judgement._imprint(seamed, views.field_of_view(seamed))
+            [caution] = cautions._imprint(seamed, views.field_of_view(seamed))
     assert "across the faces of blocks as elsewhere (along z," in caution
 
 
@@ -395,7 +395,7 @@ def test_realisations_that_hardly_differ_are_a_caution(rock: tuple[Config, Sampl
         first, second = (volume.read() for volume in run.sr)
         assert judgement.agreement(run, box) == pytest.approx((first == second).mean())
         same = dataclasses.replace(run, sr=[run.sr[0], run.sr[0]])
-        [caution] = judgement._realisations(same, box)
+        [caution] = cautions._realisations(same, box)
     assert caution.startswith("The realisations hardly differ (100.00")
 
 
@@ -405,11 +405,11 @@ def test_coming_closer_to_what_it_learned_from_is_called_no_test(
     config, sample = mirrored(rock, tmp_path)
     alone = sample.model_copy(update={"truth": ""})
     with open_run(config, alone) as run:
-        [caution] = judgement._circular(run)
+        [caution] = cautions._circular(run)
         assert caution.startswith("HR are the images that training learned from")
         learnt = run.hr.names
     with open_run(config, sample) as run:  # there is a truth
-        assert judgement._circular(run) == []
+        assert cautions._circular(run) == []
     at = Layout(config.results, sample.sample)
     segment_images(
         alone.hr_files()[:1], at.labels("hr_test"), config.segmentations[sample.hr_segmentation],
@@ -418,7 +418,7 @@ def test_coming_closer_to_what_it_learned_from_is_called_no_test(
     (tmp_path / "kept.tif").write_bytes(Path(alone.hr_files()[0]).read_bytes())
     apart = alone.model_copy(update={"hr_test": str(tmp_path / "kept.tif")})
     with open_run(config, apart) as run:
-        assert judgement._circular(run) == []
+        assert cautions._circular(run) == []
         assert (run.hr.names, run.learnt.names) == (learnt[:1], learnt)
     report(config, apart, at.report)
     assert "kept from training and held against the outcome" in " ".join(

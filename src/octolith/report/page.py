@@ -22,7 +22,7 @@ from octolith.errors import InputError
 from octolith.files import atomic
 from octolith.machine import machine
 from octolith.progress import track
-from octolith.report import charts, judgement, pictures, pore_space, records, views, words
+from octolith.report import cautions, charts, judgement, pictures, pore_space, records, views, words
 from octolith.report.run import Run, image_fractions, phase_fractions
 from octolith.report.tables import (
     Table,
@@ -130,7 +130,7 @@ def assemble(run: Run) -> Page:
         verdicts=found,
         scores=judgement.scores(found),
         by_family=judgement.scores_by_family(found),
-        cautions=judgement.cautions(run, found, fractions, box),
+        cautions=cautions.cautions(run, found, fractions, box),
         overlaps=judgement.overlaps(run, box),
         agreement=judgement.agreement(run, box),
         viewer=views.viewer(run, box),
