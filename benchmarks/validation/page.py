@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from validation import targets, unpaired_page
 from validation.answer import answer
 from validation.cases import CASES
 from validation.methods import ABLATIONS, METHODS, SAME_TRAINING, TITLES, fits
 from validation.records import Record, dagger, error
-from validation.rock import AFFORDABLE
+from validation.rock import AFFORDABLE, SHORTENED
 
 All = Mapping[tuple[str, str], Record]
 
@@ -176,11 +177,19 @@ def _ablations(records: All) -> Iterator[str]:
 
 def _less() -> str:
     """What is trained with less than the preset has."""
-    stages = (
-        f"stage {stage} with " + ", ".join(f"{name} {value}" for name, value in changes.items())
-        for stage, changes in AFFORDABLE.items()
+    stages = _listed(AFFORDABLE)
+    less = {s: changes for s, changes in SHORTENED.items() if changes != AFFORDABLE[s]}
+    return (
+        f"Above 4x, so that minutes suffice, the preset is changed: {stages}; for the phantom at "
+        f"16x: {_listed(less)}."
     )
-    return f"Above 4x, so that minutes suffice, the preset is changed: {'; '.join(stages)}."
+
+
+def _listed(stages: Mapping[int, Mapping[str, Any]]) -> str:
+    return "; ".join(
+        f"stage {stage} with " + ", ".join(f"{name} {value}" for name, value in changes.items())
+        for stage, changes in stages.items()
+    )
 
 
 def _outdated(records: All) -> str:
