@@ -66,6 +66,16 @@ def test_minerals_are_failures_too(records: dict) -> None:
     assert "volume fraction" not in likeliest
 
 
-def test_a_case_without_both_rocks_is_not_in_the_summary(records: dict) -> None:
+def test_a_case_of_which_only_a_realisation_was_made_has_one_row(records: dict) -> None:
     del records["berea-4x", "likeliest"]
+    del records["berea-4x", "octolith"]["notes"]["honesty"]  # one realisation cannot say
+    [row] = [line for line in targets.summary(records) if line.startswith("| berea-4x")]
+    assert "a realisation" in row
+    assert row.endswith("| – |")
+    [failure] = [line for line in targets.failures(records) if "berea-4x" in line]
+    assert "likeliest" not in failure
+
+
+def test_a_case_without_octolith_is_not_in_the_summary(records: dict) -> None:
+    del records["berea-4x", "octolith"]
     assert "berea-4x" not in "\n".join(targets.summary(records))
