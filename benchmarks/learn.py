@@ -26,7 +26,8 @@ from octolith.settings.training import TrainSettings
 from octolith.training.monitor import errors, statistics
 from octolith.volumes import write_volume
 from validation.cases import CASES, Case
-from validation.methods import interpolate, laid_over, super_resolve, train_chain
+from validation.methods import interpolate, super_resolve, train_chain
+from validation.rock import laid_over
 
 HERE = Path(__file__).parent
 RUNS = {"berea": "berea-4x", "phantom": "phantom-4x"}

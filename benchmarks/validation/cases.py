@@ -17,7 +17,7 @@ from octolith import phantom
 from octolith.blocks import Cut
 from octolith.phases import Phases
 from validation.instrument import Instrument
-from validation.rock import AFFORDABLE, SHORTENED, Rock, rock_data, whole
+from validation.rock import AFFORDABLE, SHORTER, Rock, laid_over, rock_data, whole
 
 GAP = 30
 IMAGES = 17
@@ -103,7 +103,7 @@ def phantom_rock(scale: int, edge: int = 256) -> Case:
     images = phantom.microscope_images(recipe, 12, 384)
     settings = {
         "all": {"tied_phases": ["pore", "quartz", "feldspar"]},  # its scan shows no clay
-        "stages": SHORTENED if scale > 8 else AFFORDABLE if scale > 4 else {},
+        "stages": laid_over(AFFORDABLE, SHORTER) if scale > 4 else {},
     }
     return Case(phases, scale, images, lr, lr, truth, elsewhere, settings=settings)
 

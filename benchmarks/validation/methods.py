@@ -23,7 +23,7 @@ from octolith.steps.train import train
 from octolith.volumes import open_volume, write_images, write_volume
 from validation.cases import Case
 from validation.dense import Dense
-from validation.rock import Rock, framed, whole
+from validation.rock import Rock, framed, laid_over, whole
 from validation.supervised import Supervised
 from validation.unpaired import UNPAIRED
 
@@ -167,17 +167,6 @@ def smoothed(case: Rock, folder: Path, threads: int, **how: Any) -> Made:
 def likeliest(case: Rock, folder: Path, threads: int) -> Made:
     """Octolith without chance: each node is what it most likely is."""
     return octolith(case, folder.with_name("octolith"), threads, temperature=0.0)
-
-
-def laid_over(settings: dict[Any, Any], changes: dict[Any, Any]) -> dict[Any, Any]:
-    """Settings with changes; branches are merged.
-
-    >>> laid_over({"all": {"a": 1, "b": 1}}, {"all": {"b": 2}})
-    {'all': {'a': 1, 'b': 2}}
-    """
-    both = {key: laid_over(settings[key], changes[key]) for key in settings.keys() & changes.keys()
-            if isinstance(changes[key], dict)}  # fmt: skip
-    return settings | changes | both
 
 
 def train_chain(case: Rock, folder: Path, **how: Any) -> tuple[Path, float]:

@@ -10,8 +10,8 @@ from validation import targets, unpaired_page
 from validation.answer import answer
 from validation.cases import CASES
 from validation.methods import ABLATIONS, METHODS, SAME_TRAINING, TITLES, fits
-from validation.records import Record, dagger, error
-from validation.rock import AFFORDABLE, SHORTENED
+from validation.records import Record, dagger, error, honesty
+from validation.rock import AFFORDABLE, SHORTER
 
 All = Mapping[tuple[str, str], Record]
 
@@ -104,16 +104,12 @@ def _case(case: str, methods: list[str], records: All, figures: Path) -> Iterato
             yield f"\n{TITLES[method]}: {turns} turns, one in six of them the generator's."
 
 
-def _ratio(notes: Record) -> str:
-    return f"{notes['honesty']['ratio']:.2f}" if "honesty" in notes else "–"
-
-
 def _vote(notes: Record) -> str:
     return f"{notes['iou_of_vote']['pore']:.3f}" if "iou_of_vote" in notes else "–"
 
 
 HONESTY = {
-    "spread of realisations over error (below 1: too alike)": _ratio,
+    "spread of realisations over error (below 1: too alike)": honesty,
     "IoU of the vote of four realisations, pore": _vote,
 }
 
@@ -162,7 +158,7 @@ def _ablations(records: All) -> Iterator[str]:
         for method in known:
             record = records[case, method]
             cells = [_cell(record, None, name, "pore") for name in shown]
-            cells += [_vote(record["notes"]), _ratio(record["notes"])]
+            cells += [_vote(record["notes"]), honesty(record["notes"])]
             cells += [f"{record['training_s']:.0f}"]
             yield f"| {TITLES[method]}{dagger(record)} | " + " | ".join(cells) + " |"
         for method in known:
@@ -177,11 +173,9 @@ def _ablations(records: All) -> Iterator[str]:
 
 def _less() -> str:
     """What is trained with less than the preset has."""
-    stages = _listed(AFFORDABLE)
-    less = {s: changes for s, changes in SHORTENED.items() if changes != AFFORDABLE[s]}
     return (
-        f"Above 4x, so that minutes suffice, the preset is changed: {stages}; for the phantom at "
-        f"16x: {_listed(less)}."
+        f"Above 4x, so that minutes suffice, the preset is changed: {_listed(AFFORDABLE)}; for the "
+        f"phantom at 16x, besides: {_listed(SHORTER)}."
     )
 
 

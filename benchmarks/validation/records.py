@@ -57,6 +57,11 @@ def dagger(record: Record) -> str:
     return "†" if "before" in record["notes"] else ""
 
 
+def honesty(notes: Record) -> str:
+    """How much realisations differ over how much one errs, of a record's notes; one cannot say."""
+    return f"{notes['honesty']['ratio']:.2f}" if "honesty" in notes else "–"
+
+
 def errors(ours: Record, other: Record) -> dict[tuple[str, str, str], tuple[float, float]]:
     """Both records' errors of each measure, phase and other phase; not where the other has none."""
     mine, theirs = (

@@ -21,9 +21,7 @@ AFFORDABLE: dict[int, dict[str, Any]] = {
     5: {"batch": 1, "planes": 3, "iterations": 8},
 }
 # Most voxels of the phantom at 16x are mixed: its last stage learns half as long, besides.
-SHORTENED: dict[int, dict[str, Any]] = {
-    stage: changes | ({"epochs": 8} if stage == 5 else {}) for stage, changes in AFFORDABLE.items()
-}
+SHORTER: dict[int, dict[str, Any]] = {5: {"epochs": 8}}
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,17 @@ class Rock:
         """Codes of the phases that LR can tell apart; all, if the settings do not say."""
         names = self.settings.get("all", {}).get("tied_phases", self.phases.names)
         return [self.phases.code(name) for name in names]
+
+
+def laid_over(settings: dict[Any, Any], changes: dict[Any, Any]) -> dict[Any, Any]:
+    """Settings with changes; branches are merged.
+
+    >>> laid_over({"all": {"a": 1, "b": 1}}, {"all": {"b": 2}})
+    {'all': {'a': 1, 'b': 2}}
+    """
+    both = {key: laid_over(settings[key], changes[key]) for key in settings.keys() & changes.keys()
+            if isinstance(changes[key], dict)}  # fmt: skip
+    return settings | changes | both
 
 
 def rock_data() -> Path:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from validation import unpaired_page
 from validation.cases import CASES
 from validation.methods import TITLES
-from validation.records import Record, dagger, error, errors
+from validation.records import Record, dagger, error, errors, honesty
 
 All = Mapping[tuple[str, str], Record]
 
@@ -23,7 +22,7 @@ FIFTH = {
 PERMEABILITY = 0.2
 NAMES = {"iou": "IoU", **FIFTH, "permeability": "permeability"}
 INTERPOLATIONS = ("nearest", "trilinear", "cubic")
-ROCKS = ("octolith", "likeliest")
+ROCKS = {"octolith": "a realisation", "likeliest": "the likeliest"}
 # Further measures by which a rock may be no closer to the truth than nearest upsampling.
 ALSO = {
     "volume_fraction": "volume fraction",
@@ -88,6 +87,11 @@ def _measured(records: All) -> list[str]:
     return [c for c in CASES if all((c, m) in records for m in ("nearest", "octolith"))]
 
 
+def _made(case: str, records: All) -> list[str]:
+    """Which of its rocks a case has."""
+    return [method for method in ROCKS if (case, method) in records]
+
+
 def summary(records: All) -> Iterator[str]:
     """The table of targets, and how many are reached by what."""
     yield "## What was to be reached\n"
@@ -106,16 +110,12 @@ def summary(records: All) -> Iterator[str]:
     yield "|---" * (len(NAMES) + 3) + "|"
     cases = _measured(records)
     for case in cases:
-        for method, words in zip(ROCKS, ("a realisation", "the likeliest"), strict=True):
-            if (case, method) not in records:
-                continue
-            found = targets(case, method, records)
+        for method in _made(case, records):
+            record, found = records[case, method], targets(case, method, records)
             cells = [str(found[name]) if name in found else "–" for name in NAMES]
-            honest = records[case, method]["notes"].get("honesty", {"ratio": math.nan})["ratio"]
-            shown = "–" if math.isnan(honest) else f"{honest:.2f}"  # one realisation cannot say
-            cells += [shown if method == "octolith" else ""]
-            words += dagger(records[case, method])  # noqa: PLW2901
-            yield f"| {case if method == ROCKS[0] else ''} | {words} | {' | '.join(cells)} |"
+            cells += [honesty(record["notes"]) if method == "octolith" else ""]
+            words = ROCKS[method] + dagger(record)
+            yield f"| {case if method == 'octolith' else ''} | {words} | {' | '.join(cells)} |"
     yield ""
     yield from _counts(cases, records)
     if rows := list(unpaired_page.reached(records, ROCKS)):
@@ -149,7 +149,7 @@ def failures(records: All) -> Iterator[str]:
         "right by chance, as in an Euler number, it is many times.)\n"
     )
     for case in _measured(records):
-        for method in (m for m in ROCKS if (case, m) in records):
+        for method in _made(case, records):
             worse = list(_worse(records[case, method], records[case, "nearest"]))
             few, many = _count_worse(records[case, method], records[case, "nearest"])
             named = ", ".join(worse) or "none of these"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from validation.methods import METHODS, TITLES, fits
@@ -137,7 +137,7 @@ def _head(corner: str, own: Mapping[str, Record], last: str) -> Iterator[str]:
     yield "|---" * (len(own) + 2) + "|"
 
 
-def reached(records: All, methods: tuple[str, ...]) -> Iterator[str]:
+def reached(records: All, methods: Collection[str]) -> Iterator[str]:
     """Which fractions of which case are within one standard deviation of the images."""
     for case in PANELS:
         own = {m: r for m, r in measured(case, records).items() if m in methods}
@@ -154,7 +154,7 @@ def reached(records: All, methods: tuple[str, ...]) -> Iterator[str]:
             yield f"| {case} | {title} | {verdict} | {'; '.join(each)} |"
 
 
-def failures(records: All, methods: tuple[str, ...]) -> Iterator[str]:
+def failures(records: All, methods: Collection[str]) -> Iterator[str]:
     """Of each case, the errors against all images that are no less than nearest's: how many, and
     the `WORST`."""
     for case in UNPAIRED:
